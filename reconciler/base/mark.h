@@ -1,0 +1,13 @@
+/* A position in a text the user wrote. */
+#ifndef RECONCILE_BASE_MARK_H
+#define RECONCILE_BASE_MARK_H
+
+/* line and col count from 1, col in characters (code points), as editors do.
+ * line 0: no position. file is borrowed and outlives the mark. */
+struct mark {
+	const char *file;
+	int line;
+	int col;
+};
+
+#endif
