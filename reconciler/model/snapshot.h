@@ -1,0 +1,40 @@
+/*
+ * Everything observed in one pass, as data: the bodies of the Engine's lists
+ * and of the hosts' probes, unchanged. Kinds read it to build live resources,
+ * so observing is a pure function and a test case is a file.
+ *
+ *   engine/version engine/info engine/swarm engine/nodes engine/networks
+ *   engine/volumes engine/configs engine/secrets engine/services
+ *   engine/containers          GET /containers/json?all=1
+ *   engine/container/<name>    GET /containers/<name>/json of those the spec names
+ *   engine/tasks/<service>     tasks of services in question
+ *   host/<node>                the probe of a node (host/probe.h)
+ *   traefik/version            {"Version": "3.6.1"} from its API, or derived from the spec's image
+ *   traefik/routers traefik/services traefik/entrypoints traefik/static
+ *   last/<kind>/<name>         body last applied by an earlier run; only explains
+ *
+ * A document is there, or observed to be absent (JSON null), or unknown with
+ * the reason, which is an error message: what was attempted, what failed.
+ */
+#ifndef RECONCILE_MODEL_SNAPSHOT_H
+#define RECONCILE_MODEL_SNAPSHOT_H
+
+#include "base/err.h"
+#include "base/json.h"
+
+struct snapshot;
+struct snapshot *snapshot_new(void);
+void snapshot_free(struct snapshot *s);
+void snapshot_put(struct snapshot *s, const char *doc, json_t *stolen);
+void snapshot_put_unknown(struct snapshot *s, const char *doc, const struct err *why);
+
+/*
+ * Borrowed document, JSON null when it was observed to be absent. NULL when it
+ * is unknown or was never asked for; then *why (may be NULL) is the reason.
+ */
+json_t *snapshot_get(const struct snapshot *s, const char *doc, const char **why);
+
+/* A test's file: {"engine/services": […], "traefik/version": {"unknown": "…"}}. */
+int snapshot_from_json(const json_t *j, struct snapshot **out, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,31 @@
+/* What the kinds of a spec need to observe; collected before anything is fetched, so that all of it is fetched at once. */
+#ifndef RECONCILE_MODEL_WANTS_H
+#define RECONCILE_MODEL_WANTS_H
+
+#include "base/mem.h"
+
+#include <stdbool.h>
+
+struct host_wants {
+	const char *node;
+	VEC(const char *) dirs, files; /* without duplicates, NULL-terminated by wants_finish */
+	bool exports;
+};
+
+struct wants {
+	struct arena *arena;
+	VEC(const char *) engine;      /* list documents: "services", "networks", … */
+	VEC(const char *) containers;  /* names to inspect */
+	VEC(struct host_wants) hosts;
+};
+
+struct wants *wants_new(void);
+void wants_free(struct wants *w);
+void want_engine(struct wants *w, const char *list);
+void want_container(struct wants *w, const char *name);
+void want_dir(struct wants *w, const char *node, const char *path);
+void want_file(struct wants *w, const char *node, const char *path);
+void want_exports(struct wants *w, const char *node);
+void wants_finish(struct wants *w);
+
+#endif

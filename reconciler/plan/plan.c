@@ -1,0 +1,321 @@
+#include "plan/plan.h"
+
+#include "base/str.h"
+#include "plan/diff.h"
+#include "plan/order.h"
+
+#include <string.h>
+
+static const char *const action_names[] = {
+	[ACTION_NONE] = "none",       [ACTION_CREATE] = "create", [ACTION_UPDATE] = "update",
+	[ACTION_REPLACE] = "replace", [ACTION_ADOPT] = "adopt",   [ACTION_DELETE] = "delete",
+	[ACTION_REMOVE] = "remove",   [ACTION_VERIFY] = "verify",
+};
+static const char *const why_names[] = {
+	[WHY_SPEC] = "spec",
+	[WHY_INTENT] = "intent",
+	[WHY_DRIFT] = "drift",
+	[WHY_DEPENDENCY] = "dependency",
+};
+static const char *const disruption_names[] = {
+	[DISRUPTS_NOTHING] = "none",
+	[DISRUPTS_RESTART] = "restart",
+	[DISRUPTS_EVICT] = "evict",
+	[DISRUPTS_REMOVE] = "remove",
+};
+static const char *const state_names[] = {
+	[CHANGE_READY] = "ready",
+	[CHANGE_BLOCKED] = "blocked",
+	[CHANGE_WAITING] = "waiting",
+};
+
+const char *action_name(enum action a)
+{
+	return action_names[a];
+}
+
+const char *why_name(enum why w)
+{
+	return why_names[w];
+}
+
+const char *disruption_name(enum disruption d)
+{
+	return disruption_names[d];
+}
+
+const char *change_state_name(enum change_state s)
+{
+	return state_names[s];
+}
+
+struct planner {
+	const struct plan_input *in;
+	struct plan *plan;
+	const struct kind *kind; /* of the resource being planned */
+	struct observe observe;  /* for explain */
+};
+
+static const struct kind *find_kind(const struct plan_input *in, const char *name)
+{
+	for (size_t i = 0; i < in->n_kinds; i++)
+		if (strcmp(in->kinds[i]->name, name) == 0)
+			return in->kinds[i];
+	return NULL;
+}
+
+static bool is_adopted(const struct plan_input *in, const char *key)
+{
+	for (const char *const *a = in->adopt; a && *a; a++)
+		if (strcmp(*a, key) == 0)
+			return true;
+	return false;
+}
+
+static void note(struct planner *p, const char *key, const char *text, struct mark m)
+{
+	vec_push(&p->plan->notes, ((struct plan_note){.key = key, .text = text, .mark = m}));
+}
+
+static void block(struct change *c, const char *reason)
+{
+	c->state = CHANGE_BLOCKED;
+	c->reason = reason;
+}
+
+/* The reason of a whole change is the strongest of its fields': drift, then intent. */
+static enum why summarize_why(const struct change *c)
+{
+	enum why w = c->fields.n ? WHY_SPEC : WHY_DEPENDENCY;
+	for (size_t i = 0; i < c->fields.n; i++) {
+		if (c->fields.v[i].why == WHY_DRIFT)
+			return WHY_DRIFT;
+		if (c->fields.v[i].why == WHY_INTENT)
+			w = WHY_INTENT;
+	}
+	return w;
+}
+
+static const char *nothing_observed(const struct planner *p, const struct resource *live)
+{
+	return live && live->blocked ? live->blocked
+	                             : arena_printf(p->plan->arena, "its state is unknown: nothing was observed");
+}
+
+/* What the change is, given both sides; fields are filled. */
+static void decide(struct planner *p, struct change *c, bool replaces)
+{
+	const struct resource *desired = c->desired, *live = c->live;
+	bool unowned = live && live->presence == PRESENT && c->kind->adopts && !live->owned;
+	bool adopted = unowned && is_adopted(p->in, c->key);
+
+	if (desired->presence == ABSENT) {
+		c->action = c->fields.n ? ACTION_REMOVE : ACTION_NONE;
+		c->disruption = c->fields.n ? DISRUPTS_REMOVE : DISRUPTS_NOTHING;
+	} else if (!live || live->presence == ABSENT) {
+		c->action = ACTION_CREATE;
+		c->disruption = DISRUPTS_NOTHING;
+	} else if (replaces) {
+		c->action = ACTION_REPLACE;
+	} else if (adopted && live->ownable) {
+		c->action = ACTION_ADOPT;
+	} else if (c->fields.n) {
+		c->action = ACTION_UPDATE;
+	} else {
+		c->action = ACTION_NONE;
+	}
+	if (unowned && !adopted) {
+		if (c->action == ACTION_NONE)
+			c->action = ACTION_ADOPT;
+		block(c, arena_printf(p->plan->arena,
+		                      "it exists and this cluster's spec does not own it: add '%s' to policy.adopt to manage "
+		                      "it, or rename it",
+		                      c->key));
+	}
+}
+
+static bool plan_wanted(struct planner *p, const struct resource *desired, struct change *c)
+{
+	const struct resource *live = resource_find(p->in->live, desired->kind, desired->name);
+	bool seen = live && live->presence != UNKNOWN;
+	const char *create_only = "";
+	bool replaces = false;
+
+	*c = (struct change){.kind = p->kind, .desired = desired, .live = live && seen ? live : NULL};
+	c->key = arena_printf(p->plan->arena, "%s/%s", desired->kind, desired->name);
+	if (desired->note)
+		note(p, c->key, desired->note, desired->mark);
+	if (live && live->note)
+		note(p, c->key, live->note, desired->mark);
+
+	if (desired->external) {
+		c->action = seen && live->presence == PRESENT ? ACTION_NONE : ACTION_VERIFY;
+		if (c->action != ACTION_NONE)
+			block(c, seen ? "it is external, and it does not exist: create it, or drop 'external'"
+			              : nothing_observed(p, live));
+		return c->action != ACTION_NONE;
+	}
+	if (seen && live->presence == PRESENT)
+		replaces = diff_bodies(p->plan->arena, p->kind, desired, live,
+		                       json_object_get(p->in->last, c->key), c, &create_only);
+	else if (seen)
+		diff_bodies(p->plan->arena, p->kind, desired, NULL, json_object_get(p->in->last, c->key), c, &create_only);
+	if (*create_only)
+		note(p, c->key, create_only, desired->mark);
+	decide(p, c, replaces);
+	c->why = summarize_why(c);
+
+	if (desired->blocked && (c->action != ACTION_NONE || !seen))
+		block(c, desired->blocked);
+	else if (!seen)
+		block(c, nothing_observed(p, live));
+	if (c->state == CHANGE_BLOCKED && c->action == ACTION_NONE)
+		c->action = ACTION_UPDATE;
+	if (c->action != ACTION_NONE && seen && p->kind->explain)
+		p->kind->explain(&p->observe, p->plan->arena, c);
+	return c->action != ACTION_NONE;
+}
+
+static size_t plan_prune(struct planner *p, size_t first)
+{
+	struct plan *plan = p->plan;
+
+	for (size_t i = 0; i < resource_count(p->in->live); i++) {
+		const struct resource *live = resource_at(p->in->live, i);
+		const struct kind *k = find_kind(p->in, live->kind);
+		if (!k || !k->prunes || !live->owned || live->presence != PRESENT ||
+		    resource_find(p->in->want, live->kind, live->name))
+			continue;
+		struct change c = {.action = ACTION_DELETE, .kind = k, .live = live, .disruption = DISRUPTS_REMOVE};
+		c.key = arena_printf(plan->arena, "%s/%s", live->kind, live->name);
+		c.why = json_object_get(p->in->last, c.key) ? WHY_INTENT : WHY_SPEC;
+		if (k->explain)
+			k->explain(&p->observe, plan->arena, &c);
+		vec_push(&plan->changes, c);
+	}
+	size_t n = plan->changes.n - first;
+	if ((int64_t)n <= p->in->max_deletions)
+		return n;
+	const char *reason = arena_printf(plan->arena,
+	                                  "%zu objects would be pruned, policy.max_deletions is %lld: raise it if this is meant", n,
+	                                  (long long)p->in->max_deletions);
+	for (size_t i = first; i < plan->changes.n; i++)
+		block(&plan->changes.v[i], reason);
+	return n;
+}
+
+struct plan *plan_make(const struct plan_input *in)
+{
+	struct plan *plan = xcalloc(1, sizeof(*plan));
+	struct planner p = {
+		.in = in,
+		.plan = plan,
+		.observe = {.cluster = in->cluster, .snap = in->snap, .want = in->want, .out = (struct resource_set *)in->live},
+	};
+
+	plan->arena = arena_new();
+	for (size_t i = 0; i < resource_count(in->want); i++) {
+		const struct resource *desired = resource_at(in->want, i);
+		struct change c;
+		p.kind = find_kind(in, desired->kind);
+		if (!p.kind)
+			continue;
+		if (plan_wanted(&p, desired, &c))
+			vec_push(&plan->changes, c);
+		else if (!desired->external)
+			plan->in_sync++;
+	}
+	if (in->prune)
+		plan_prune(&p, plan->changes.n);
+	plan->in_sync -= plan_order(plan, in);
+	return plan;
+}
+
+void plan_free(struct plan *p)
+{
+	if (!p)
+		return;
+	for (size_t i = 0; i < p->changes.n; i++) {
+		vec_free(&p->changes.v[i].fields);
+		vec_free(&p->changes.v[i].after);
+		vec_free(&p->changes.v[i].requires);
+	}
+	vec_free(&p->changes);
+	vec_free(&p->notes);
+	arena_free(p->arena);
+	free(p);
+}
+
+struct plan_summary plan_summarize(const struct plan *p)
+{
+	struct plan_summary s = {0};
+	for (size_t i = 0; i < p->changes.n; i++) {
+		const struct change *c = &p->changes.v[i];
+		size_t *by_action[] = {
+			[ACTION_NONE] = NULL,         [ACTION_CREATE] = &s.create, [ACTION_UPDATE] = &s.update,
+			[ACTION_REPLACE] = &s.replace, [ACTION_ADOPT] = &s.adopt,   [ACTION_DELETE] = &s.remove,
+			[ACTION_REMOVE] = &s.remove,  [ACTION_VERIFY] = &s.verify,
+		};
+		if (c->state == CHANGE_BLOCKED)
+			s.blocked++;
+		else if (c->state == CHANGE_WAITING)
+			s.waiting++;
+		else if (by_action[c->action])
+			(*by_action[c->action])++;
+	}
+	return s;
+}
+
+bool plan_is_empty(const struct plan *p)
+{
+	return p->changes.n == 0;
+}
+
+bool plan_has_ready(const struct plan *p)
+{
+	for (size_t i = 0; i < p->changes.n; i++)
+		if (p->changes.v[i].state == CHANGE_READY && p->changes.v[i].action != ACTION_VERIFY)
+			return true;
+	return false;
+}
+
+bool plan_is_destructive(const struct plan *p)
+{
+	for (size_t i = 0; i < p->changes.n; i++) {
+		const struct change *c = &p->changes.v[i];
+		if (c->state == CHANGE_READY &&
+		    (c->action == ACTION_DELETE || c->action == ACTION_REMOVE || c->action == ACTION_REPLACE))
+			return true;
+	}
+	return false;
+}
+
+int64_t plan_retry_after(const struct plan *p)
+{
+	int64_t first = 0;
+	for (size_t i = 0; i < p->changes.n; i++) {
+		const struct change *c = &p->changes.v[i];
+		if (c->state == CHANGE_WAITING && c->retry_after_s > 0 && (first == 0 || c->retry_after_s < first))
+			first = c->retry_after_s;
+	}
+	return first;
+}
+
+/* Requirements point backwards, so one walk forward reaches everything. */
+void plan_hold(struct plan *p, size_t first, enum change_state state, const char *reason, int64_t retry_after_s)
+{
+	p->changes.v[first].state = state;
+	p->changes.v[first].reason = arena_strdup(p->arena, reason);
+	p->changes.v[first].retry_after_s = retry_after_s;
+	for (size_t i = first + 1; i < p->changes.n; i++) {
+		struct change *c = &p->changes.v[i];
+		for (size_t k = 0; c->state == CHANGE_READY && k < c->requires.n; k++) {
+			const struct change *dep = &p->changes.v[c->requires.v[k]];
+			if (dep->state == CHANGE_READY)
+				continue;
+			c->state = dep->state;
+			c->reason = arena_printf(p->arena, "needs %s, which is %s", dep->key, change_state_name(dep->state));
+			c->retry_after_s = dep->retry_after_s;
+		}
+	}
+}
