@@ -1,0 +1,94 @@
+/*
+ * The cluster spec as a tree: YAML read by events, checked and typed by the
+ * JSON Schema, every node with its position. This module knows no kind.
+ *
+ * Everything a struct spec hands out is borrowed from it and lives as long.
+ */
+#ifndef RECONCILE_SPEC_SPEC_H
+#define RECONCILE_SPEC_SPEC_H
+
+#include "base/err.h"
+#include "base/files.h"
+#include "base/json.h"
+#include "base/mark.h"
+
+enum snode_type { SNODE_NULL, SNODE_STRING, SNODE_INT, SNODE_NUMBER, SNODE_BOOL, SNODE_SEQ, SNODE_MAP };
+
+/*
+ * One node. The schema decides the type of a scalar (never YAML's guess), and
+ * by "format": "duration" gives SNODE_INT nanoseconds, "size" SNODE_INT bytes.
+ * text stays what was written (after interpolation), for messages.
+ */
+struct snode {
+	enum snode_type type;
+	struct mark mark;          /* of the value */
+	struct mark key_mark;      /* of the key; of the value in a sequence */
+	bool is_default;           /* put there by the schema's "default" */
+	bool quoted;               /* a text for sure: quotes, block scalar, !!str */
+	bool from_env;             /* holds a variable's value: text is never shown in a message */
+	const char *key;           /* in a map */
+	const char *text;          /* scalars */
+	int64_t integer;
+	double number;             /* also set for SNODE_INT */
+	bool boolean;
+	struct snode **items;      /* SEQ and MAP, in the order written, defaults last */
+	size_t n_items;
+};
+
+enum diag_severity { DIAG_ERROR, DIAG_WARNING };
+
+struct diag {
+	enum diag_severity severity;
+	struct mark mark;
+	char *message;             /* "unknown key 'imagee'; did you mean 'image'?" */
+};
+
+/* All findings of a load, sorted by position. */
+struct diags {
+	VEC(struct diag) list;
+	size_t n_errors;
+};
+void diag_add(struct diags *d, enum diag_severity s, struct mark m, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+void diags_free(struct diags *d);
+void diags_sort(struct diags *d); /* by position; identical ones are dropped */
+/*
+ * Appends sorted findings as compilers print them: "file:line:col: error: message", the source line, a caret.
+ * At most 100, errors before warnings. source may be NULL.
+ */
+void diags_print(const struct diags *d, const char *source, struct str *out);
+
+struct spec_input {
+	const char *name;          /* for messages: path as the user gave it, or "<commit>:path"; outlives spec and diags */
+	const char *text;          /* at most 1 MiB */
+	size_t len;
+	struct files *files;       /* NULL: references to files are errors; outlives the spec */
+	/* Environment variables that ${…} may use; NULL-terminated names, or NULL for none. */
+	const char *const *allow_env;
+};
+
+struct spec;
+/*
+ * Reads, checks against the schema, then runs the checks in spec_checks.
+ * Returns 0 and a spec when there is no DIAG_ERROR (warnings may be there);
+ * else ERR_SPEC, *err says how many, and diags has them all.
+ */
+int spec_load(const struct spec_input *in, struct spec **out, struct diags *diags, struct err *err) MUST_CHECK;
+void spec_free(struct spec *s);
+
+const struct snode *spec_root(const struct spec *s);
+const char *spec_cluster(const struct spec *s);
+/* Reads a file the spec names (config, secret, env_file); NUL-terminated in out. */
+int spec_read_file(const struct spec *s, const char *path, size_t max, struct str *out, struct err *err) MUST_CHECK;
+
+/* Access. Every function takes NULL for the node and then answers as if the key were missing. */
+const struct snode *snode_get(const struct snode *map, const char *key);
+const struct snode *snode_path(const struct snode *map, const char *path); /* "deploy.placement.constraints" */
+const char *snode_str(const struct snode *map, const char *key);   /* text of a scalar; NULL when missing or null */
+int64_t snode_int(const struct snode *map, const char *key, int64_t fallback);
+bool snode_bool(const struct snode *map, const char *key, bool fallback);
+const char *snode_scalar(const struct snode *n); /* text of a scalar node; NULL for others */
+size_t snode_count(const struct snode *n);       /* items; 0 for scalars and NULL */
+json_t *snode_json(const struct snode *n);       /* new reference: the typed value */
+
+#endif
