@@ -21,7 +21,7 @@ ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARN) $(CFLAGS) -fstack-protector-strong -
 ALL_LDFLAGS = $(LDFLAGS) -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
 # A library per directory, and what it may use: includes and links point one way.
-LIBS     := base sys spec model policy plan state client host source
+LIBS     := base sys spec model policy plan state client host source kinds
 DEP_base   :=
 DEP_sys    := base
 DEP_spec   := base

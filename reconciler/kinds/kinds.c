@@ -1,0 +1,28 @@
+#include "kinds/kinds.h"
+
+#include <string.h>
+
+/*
+ * In decode order: a kind is decoded after those whose desired resources it
+ * looks up. The order of changes comes from each kind's `after` column, from
+ * references and from the spec's `after`.
+ */
+static const struct kind *const table[] = {
+	&kind_swarm,  &kind_directory, &kind_export,  &kind_mount,     &kind_model,
+	&kind_node,   &kind_network,   &kind_volume,  &kind_config,    &kind_secret,
+	&kind_service, &kind_container, &kind_traefik, &kind_route,     &kind_absent,
+};
+
+const struct kind *const *kinds_all(size_t *n)
+{
+	*n = ARRAY_SIZE(table);
+	return table;
+}
+
+const struct kind *kind_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		if (strcmp(table[i]->name, name) == 0)
+			return table[i];
+	return NULL;
+}

@@ -1,0 +1,131 @@
+/* What a change does to the tasks, in one line. */
+#include "kinds/service/service.h"
+#include "kinds/service/wait.h"
+#include "kinds/util.h"
+
+#include <string.h>
+
+static const char *plural(int64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+static bool is_job(const json_t *body)
+{
+	const char *mode = json_str(body, "mode");
+	return mode && str_ends(mode, "-job");
+}
+
+/* Tasks that should run; -1 when that is not known. */
+static int64_t task_count(const json_t *service, const json_t *body)
+{
+	int64_t replicas = json_int(body, "replicas", -1);
+	return json_int(json_object_get(service, "ServiceStatus"), "DesiredTasks", is_job(body) ? -1 : replicas);
+}
+
+bool service_restarts(const struct change *c)
+{
+	for (size_t i = 0; i < c->fields.n; i++) {
+		const struct field *f = kind_field(c->kind, c->fields.v[i].field);
+		if (f && f->flags & FIELD_RESTARTS)
+			return true;
+	}
+	return false;
+}
+
+static const char *explain_create(struct arena *a, const json_t *body)
+{
+	int64_t replicas = json_int(body, "replicas", 0);
+
+	if (is_job(body))
+		return "the job runs once";
+	if (str_eq(json_str(body, "mode"), "global"))
+		return "one task starts on each node that fits";
+	return arena_printf(a, "%lld task%s start%s", (long long)replicas, plural(replicas), replicas == 1 ? "s" : "");
+}
+
+/* " and 2 tasks start"; "" when the count stays. */
+static const char *explain_scale(struct arena *a, const struct change *c, const char *before)
+{
+	int64_t from = json_int(c->live->body, "replicas", 0), to = json_int(c->desired->body, "replicas", 0);
+	int64_t n = to > from ? to - from : from - to;
+
+	if (!change_has_field(c, "replicas"))
+		return "";
+	return arena_printf(a, "%s%lld task%s %s%s", before, (long long)n, plural(n), to > from ? "start" : "end",
+			    n == 1 ? "s" : "");
+}
+
+static const char *explain_restart(struct arena *a, const struct change *c, int64_t tasks)
+{
+	const json_t *update = json_object_get(c->desired->body, "update_config");
+	int64_t at_once = json_int(update, "parallelism", 1);
+	const char *order = json_str(update, "order"), *scale = explain_scale(a, c, " and ");
+	const char *pace = at_once == 0 ? "all at once" : at_once == 1 ? "one by one" : NULL;
+
+	if (tasks == 0)
+		return *scale ? scale + strlen(" and ") : "no task runs that could restart";
+	if (!order)
+		order = "stop-first";
+	if (tasks == 1)
+		return arena_printf(a, "1 task restarts (%s)%s", order, scale);
+	if (!pace)
+		pace = arena_printf(a, "%lld at a time", (long long)at_once);
+	if (tasks < 0)
+		return arena_printf(a, "all tasks restart %s (%s)", pace, order);
+	return arena_printf(a, "%lld tasks restart %s (%s)%s", (long long)tasks, pace, order, scale);
+}
+
+static const char *explain_update(struct arena *a, struct change *c, int64_t tasks)
+{
+	if (is_job(c->desired->body)) {
+		c->disruption = DISRUPTS_RESTART;
+		return "the job runs again: every change of a job starts it anew";
+	}
+	if (service_restarts(c)) {
+		c->disruption = DISRUPTS_RESTART;
+		return explain_restart(a, c, tasks);
+	}
+	if (change_has_field(c, "constraints"))
+		return arena_printf(a, "tasks move away from nodes that do not fit any more%s",
+				    explain_scale(a, c, " and "));
+	return explain_scale(a, c, "");
+}
+
+static const char *explain_end(struct arena *a, int64_t tasks)
+{
+	return tasks < 0 ? "its tasks end"
+			 : arena_printf(a, "%lld task%s end%s", (long long)tasks, plural(tasks), tasks == 1 ? "s" : "");
+}
+
+void service_explain(const struct observe *o, struct arena *a, struct change *c)
+{
+	const char *name = c->live ? strchr(c->key, '/') + 1 : NULL;
+	const json_t *service = name ? service_find(snapshot_get(o->snap, "engine/services", NULL), name) : NULL;
+	int64_t tasks = task_count(service, c->live ? c->live->body : NULL);
+
+	switch (c->action) {
+	case ACTION_CREATE:
+		c->effect = explain_create(a, c->desired->body);
+		break;
+	case ACTION_UPDATE:
+	case ACTION_ADOPT:
+		c->effect = explain_update(a, c, tasks);
+		break;
+	case ACTION_REPLACE:
+		c->disruption = DISRUPTS_REMOVE;
+		c->effect = arena_printf(a, "Swarm cannot change a service's mode: it is removed, %s, and created anew",
+					 explain_end(a, tasks));
+		break;
+	case ACTION_DELETE:
+		c->effect = explain_end(a, tasks);
+		break;
+	default:
+		return;
+	}
+	if (service && update_in_flight(service))
+		c->effect = arena_printf(a, "%s%san update in flight is waited for first", c->effect,
+					 *c->effect ? "; " : "");
+	if (!*c->effect)
+		c->effect = NULL;
+}

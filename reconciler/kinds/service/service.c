@@ -1,0 +1,186 @@
+#include "kinds/service/service.h"
+
+#include "kinds/kinds.h"
+#include "kinds/util.h"
+#include "sys/clock.h"
+
+#include <string.h>
+
+const json_t *service_find(const json_t *list, const char *name)
+{
+	json_t *service;
+	size_t i;
+
+	json_array_foreach (list, i, service)
+		if (str_eq(json_str(json_object_get(service, "Spec"), "Name"), name))
+			return service;
+	return NULL;
+}
+
+static void needs(const struct spec *spec, struct wants *w)
+{
+	(void)spec;
+	want_engine(w, "version");
+	want_engine(w, "networks");
+	want_swarm_list(w, "services");
+}
+
+/* Observing */
+
+static void note_update(struct observe *o, struct resource *r, const json_t *service)
+{
+	static const struct {
+		const char *state, *text;
+	} notes[] = {
+		{"paused", "Swarm paused its last update"},
+		{"rollback_completed", "Swarm rolled its last update back"},
+		{"rollback_paused", "Swarm paused the rollback of its last update"},
+	};
+	const json_t *update = json_object_get(service, "UpdateStatus");
+
+	for (size_t i = 0; i < ARRAY_SIZE(notes); i++)
+		if (str_eq(json_str(update, "State"), notes[i].state))
+			resource_note(o->out, r, "%s: %s", notes[i].text, json_str(update, "Message"));
+}
+
+static void observe_service(struct observe *o, struct resource *r, const json_t *service, const json_t *networks,
+			    const json_t *wanted)
+{
+	const json_t *spec = json_object_get(service, "Spec");
+
+	r->presence = PRESENT;
+	r->id = arena_strdup(resource_set_arena(o->out), json_str(service, "ID"));
+	r->version = (uint64_t)json_int(json_object_get(service, "Version"), "Index", 0);
+	r->owned = labels_owned(json_object_get(spec, "Labels"), o->cluster);
+	json_decref(r->body);
+	r->body = body_read(spec, networks);
+	body_settle(r->body, wanted);
+	note_update(o, r, service);
+}
+
+static int observe(struct observe *o, struct err *err)
+{
+	const char *why;
+	const json_t *services = swarm_list(o->snap, "engine/services", &why);
+	_cleanup_json_ json_t *networks = network_names(o->snap), *by_name = json_object();
+	json_t *service;
+	size_t i;
+	(void)err;
+
+	if (!services) {
+		observe_unknown(o, "service", why);
+		return 0;
+	}
+	json_array_foreach (services, i, service) {
+		const json_t *spec = json_object_get(service, "Spec");
+		const char *name = json_str(spec, "Name"), *id = json_str(service, "ID");
+		if (!name || !id)
+			continue;
+		if (resource_find(o->want, "service", name))
+			json_object_set(by_name, name, service);
+		else if (labels_owned(json_object_get(spec, "Labels"), o->cluster))
+			observe_service(o, observe_extra(o, "service", name, id), service, networks, NULL);
+	}
+	for (i = 0; i < resource_count(o->want); i++) {
+		const struct resource *want = resource_at(o->want, i);
+		if (strcmp(want->kind, "service") != 0)
+			continue;
+		struct resource *r = observe_add(o, want);
+		const json_t *found = json_object_get(by_name, want->name);
+		if (found)
+			observe_service(o, r, found, networks, want->body);
+	}
+	return 0;
+}
+
+/*
+ * What restarts tasks: any difference of TaskSpec or Endpoint (swarmkit,
+ * manager/orchestrator/task.go, IsTaskDirty), with one exception: when only
+ * Placement differs, tasks stay where their node still fits.
+ * A dotted row names the unit of a member.
+ */
+#define TASK FIELD_RESTARTS
+
+static const struct field fields[] = {
+	{"cap_add", TASK, NULL},
+	{"cap_drop", TASK, NULL},
+	{"command", TASK, NULL},
+	{"configs", TASK, NULL},
+	{"constraints", FIELD_EVICTS, NULL},
+	{"container_labels", TASK, NULL},
+	{"dns", TASK, NULL},
+	{"dns_options", TASK, NULL},
+	{"dns_search", TASK, NULL},
+	{"endpoint_mode", TASK, NULL},
+	{"entrypoint", TASK, NULL},
+	{"env", TASK, NULL},
+	{"generic_resources", TASK, NULL},
+	{"groups", TASK, NULL},
+	{"healthcheck", TASK, NULL},
+	{"healthcheck.interval", TASK, "ns"},
+	{"healthcheck.start_interval", TASK, "ns"},
+	{"healthcheck.start_period", TASK, "ns"},
+	{"healthcheck.timeout", TASK, "ns"},
+	{"hostname", TASK, NULL},
+	{"hosts", TASK, NULL},
+	{"image", TASK, NULL},
+	{"image_digest", TASK | FIELD_IF_SET, NULL},
+	{"init", TASK, NULL},
+	{"isolation", TASK, NULL},
+	{"labels", 0, NULL},
+	{"limits", TASK, NULL},
+	{"limits.cpus", TASK, "nanocpus"},
+	{"limits.memory", TASK, "bytes"},
+	{"log_driver", TASK, NULL},
+	{"log_options", TASK, NULL},
+	{"max_concurrent", 0, NULL},
+	{"max_replicas", 0, NULL},
+	{"mode", FIELD_REPLACES, NULL},
+	{"mounts", TASK, NULL},
+	{"networks", TASK, NULL},
+	{"oom_score_adj", TASK, NULL},
+	{"ports", TASK, NULL},
+	{"preferences", 0, NULL},
+	{"read_only", TASK, NULL},
+	{"replicas", 0, NULL},
+	{"reservations", TASK, NULL},
+	{"reservations.cpus", TASK, "nanocpus"},
+	{"reservations.memory", TASK, "bytes"},
+	{"restart_policy", TASK, NULL},
+	{"restart_policy.delay", TASK, "ns"},
+	{"restart_policy.window", TASK, "ns"},
+	{"rollback_config", 0, NULL},
+	{"rollback_config.delay", 0, "ns"},
+	{"rollback_config.monitor", 0, "ns"},
+	{"secrets", TASK, NULL},
+	{"stdin_open", TASK, NULL},
+	{"stop_grace_period", TASK, "ns"},
+	{"stop_signal", TASK, NULL},
+	{"sysctls", TASK, NULL},
+	{"tty", TASK, NULL},
+	{"ulimits", TASK, NULL},
+	{"update_config", 0, NULL},
+	{"update_config.delay", 0, "ns"},
+	{"update_config.monitor", 0, "ns"},
+	{"user", TASK, NULL},
+	{"working_dir", TASK, NULL},
+};
+
+static const char *const after[] = {"swarm",     "node",   "network", "volume", "config", "secret",
+				    "directory", "export", "mount",   "model",  NULL};
+
+const struct kind kind_service = {
+	.name = "service",
+	.after = after,
+	.fields = fields,
+	.n_fields = ARRAY_SIZE(fields),
+	.runs = "tasks",
+	.prunes = true,
+	.adopts = true,
+	.needs = needs,
+	.fetch = service_fetch,
+	.decode = service_decode,
+	.observe = observe,
+	.explain = service_explain,
+	.apply = service_apply,
+};

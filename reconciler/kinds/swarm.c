@@ -1,0 +1,254 @@
+#include "kinds/cidr.h"
+#include "kinds/kinds.h"
+#include "kinds/node.h"
+#include "kinds/util.h"
+#include "sys/clock.h"
+
+/*
+ * The swarm itself: created once, never left, never joined to another. What a
+ * swarm is created with (address pools) cannot be changed later (FACTS C).
+ */
+
+static const struct field fields[] = {
+	{"advertise_addr", FIELD_CREATE_ONLY, NULL},
+	{"default_addr_pool", FIELD_CREATE_ONLY, NULL},
+	{"subnet_size", FIELD_CREATE_ONLY, "bits"},
+};
+
+static void needs(const struct spec *spec, struct wants *w)
+{
+	if (spec_wants_swarm(spec)) {
+		want_swarm_list(w, "nodes");
+		want_swarm_list(w, "networks");
+	}
+}
+
+/* The only declared manager; NULL when there is none or more than one, *n says how many. */
+static const struct snode *sole_manager(const struct spec *spec, size_t *n)
+{
+	const struct snode *nodes = snode_get(spec_root(spec), "nodes"), *manager = NULL;
+
+	*n = 0;
+	for (size_t i = 0; i < snode_count(nodes); i++) {
+		if (!str_eq(snode_str(nodes->items[i], "role"), "manager"))
+			continue;
+		manager = nodes->items[i];
+		++*n;
+	}
+	return *n == 1 ? manager : NULL;
+}
+
+/* Two swarms that should be one cannot be merged, so a swarm is created only where nothing is in doubt. */
+static void block_unless_creatable(struct decode *d, struct resource *r)
+{
+	size_t n;
+	const struct snode *manager = sole_manager(d->spec, &n);
+	struct cidr address;
+
+	if (!json_bool(snapshot_get(d->snap, "run/options", NULL), "may_init")) {
+		resource_block(d->out, r, "this engine is in no swarm: run `reconcile bootstrap`");
+		return;
+	}
+	if (!manager) {
+		resource_block(d->out, r,
+			       "a swarm is created by its only manager, the spec declares %zu: declare one under "
+			       "`nodes`, and the others once it runs",
+			       n);
+		return;
+	}
+	struct node_id id = node_id_of(manager);
+	if (!node_is_here(d->snap, &id))
+		resource_block(d->out, r,
+			       "the swarm would be created on this machine, but the spec's manager '%s' (%s) is not "
+			       "this machine, or the engine is another machine's: run this there",
+			       id.name, id.address);
+	else if (!cidr_parse(id.address, &address))
+		resource_block(d->out, r,
+			       "the other nodes will know manager '%s' by its address, which has to be an IP address, "
+			       "not '%s'",
+			       id.name, id.address);
+	else
+		resource_set_field(d->out, r, "advertise_addr", json_string(id.address), manager->mark);
+}
+
+/* FACTS C: an overlay network with the LAN's own subnet cuts its containers off from the hosts. */
+static void note_overlap(struct decode *d, struct resource *r, const char *what, const char *net_text)
+{
+	const struct snode *nodes = snode_get(spec_root(d->spec), "nodes");
+	struct cidr net, address;
+
+	if (!net_text || !cidr_parse(net_text, &net))
+		return;
+	for (size_t i = 0; i < snode_count(nodes); i++) {
+		struct node_id id = node_id_of(nodes->items[i]);
+		if (!id.address || !cidr_parse(id.address, &address) || !cidr_contains(&net, &address))
+			continue;
+		resource_note(d->out, r,
+			      "%s %s contains the address of node '%s' (%s): containers there may not reach the hosts; "
+			      "it can be chosen only when a swarm is created",
+			      what, net_text, id.name, id.address);
+		return;
+	}
+}
+
+static void note_overlapping_networks(struct decode *d, struct resource *r)
+{
+	const json_t *network, *config;
+	size_t i, k;
+
+	json_array_foreach (snapshot_get(d->snap, "engine/networks", NULL), i, network) {
+		if (!str_eq(json_str(network, "Driver"), "overlay"))
+			continue;
+		_cleanup_free_ char *what = xasprintf("the subnet of network '%s',", json_str(network, "Name"));
+		json_array_foreach (json_path(network, "IPAM.Config"), k, config)
+			note_overlap(d, r, what, json_str(config, "Subnet"));
+	}
+}
+
+/* A node that leaves the spec is reported, not drained (DESIGN 2). */
+static void note_strangers(struct decode *d, struct resource *r)
+{
+	const struct snode *nodes = snode_get(spec_root(d->spec), "nodes");
+	const json_t *live = snapshot_get(d->snap, "engine/nodes", NULL), *entry;
+	size_t i;
+
+	if (snode_count(nodes) == 0)
+		return;
+	const json_t **found = xcalloc(nodes->n_items, sizeof(*found));
+	for (size_t k = 0; k < nodes->n_items; k++) {
+		struct node_id id = node_id_of(nodes->items[k]);
+		_cleanup_free_ char *why = NULL;
+		node_find(d->snap, &id, &found[k], &why);
+	}
+	json_array_foreach (live, i, entry) {
+		bool named = false;
+		for (size_t k = 0; k < nodes->n_items && !named; k++)
+			named = found[k] == entry || str_eq(snode_str(nodes->items[k], "address"), node_address(entry));
+		if (!named)
+			resource_note(d->out, r,
+				      "node '%s' (%s, id %s) is in the swarm but not in the spec: it is left as it is",
+				      json_str(json_object_get(entry, "Description"), "Hostname"), node_address(entry),
+				      json_str(entry, "ID"));
+	}
+	free(found);
+}
+
+static int decode(struct decode *d, struct err *err)
+{
+	(void)err;
+	if (!spec_wants_swarm(d->spec))
+		return 0;
+
+	const struct snode *section = snode_get(spec_root(d->spec), "swarm");
+	struct resource *r = resource_add(d->out, "swarm", spec_cluster(d->spec));
+	const char *why;
+
+	r->mark = section && !section->is_default ? section->key_mark : snode_get(spec_root(d->spec), "cluster")->mark;
+	const struct snode *pool = snode_get(section, "default_addr_pool"), *size = snode_get(section, "subnet_size");
+	if (snode_count(pool) > 0)
+		resource_set_field(d->out, r, "default_addr_pool", snode_json(pool), pool->mark);
+	if (size && !size->is_default)
+		resource_set_field(d->out, r, "subnet_size", json_integer(size->integer), size->mark);
+	after_refs(d, r, section);
+
+	switch (swarm_role(d->snap, &why)) {
+	case SWARM_NONE:
+		block_unless_creatable(d, r);
+		break;
+	case SWARM_MANAGER: {
+		const json_t *pools =
+			json_path(snapshot_get(d->snap, "engine/info", NULL), "Swarm.Cluster.DefaultAddrPool");
+		const json_t *p;
+		size_t i;
+		json_array_foreach (pools, i, p)
+			note_overlap(d, r, "the swarm's address pool", json_string_value(p));
+		note_overlapping_networks(d, r);
+		note_strangers(d, r);
+		break;
+	}
+	default:
+		break;
+	}
+	return 0;
+}
+
+/* The live value of a field that is only used at creation, where the spec has one to compare with. */
+static void observe_field(struct observe *o, struct resource *r, const json_t *wanted, const char *field,
+			  const json_t *live)
+{
+	if (json_object_get(wanted, field))
+		resource_set_field(o->out, r, field, json_incref((json_t *)live), (struct mark){0});
+}
+
+static int observe(struct observe *o, struct err *err)
+{
+	const char *why;
+	enum swarm_role role = swarm_role(o->snap, &why);
+	const struct resource *want = resource_find(o->want, "swarm", o->cluster);
+
+	(void)err;
+	if (!want)
+		return 0;
+	if (role != SWARM_MANAGER && role != SWARM_NONE) {
+		observe_unknown(o, "swarm", why);
+		return 0;
+	}
+	struct resource *r = observe_add(o, want);
+	r->owned = true; /* there is one swarm and nothing to confuse it with */
+	if (role == SWARM_NONE)
+		return 0;
+
+	const json_t *cluster = json_path(snapshot_get(o->snap, "engine/info", NULL), "Swarm.Cluster");
+	r->presence = PRESENT;
+	if (json_str(cluster, "ID"))
+		r->id = arena_strdup(resource_set_arena(o->out), json_str(cluster, "ID"));
+	observe_field(o, r, want->body, "default_addr_pool", json_object_get(cluster, "DefaultAddrPool"));
+	observe_field(o, r, want->body, "subnet_size", json_object_get(cluster, "SubnetSize"));
+	return 0;
+}
+
+static int wait_for_manager(struct apply *a, struct err *err)
+{
+	for (;;) {
+		_cleanup_json_ json_t *info = NULL;
+		if (engine_get(a->cluster->engine, a->deadline, &info, err, "/info") < 0)
+			return -1;
+		if (json_is_true(json_path(info, "Swarm.ControlAvailable")))
+			return 0;
+		if (clock_left(a->deadline) == 0)
+			return err_set(err, ERR_TIMEOUT, "the swarm was created, but its manager is '%s'",
+				       json_str(json_object_get(info, "Swarm"), "LocalNodeState"));
+		if (!clock_sleep(200))
+			return err_set(err, ERR_CANCELLED, "waiting for the new swarm's manager: stopped");
+	}
+}
+
+static int apply(struct apply *a, const struct change *c, struct err *err)
+{
+	const json_t *body = c->desired->body;
+	_cleanup_json_ json_t *init = json_object();
+
+	if (c->action != ACTION_CREATE)
+		return 0;
+	if (!a->cluster->may_init)
+		return err_set(err, ERR_BLOCKED, "creating the swarm: only `reconcile bootstrap` may");
+	json_set_str(init, "ListenAddr", "0.0.0.0:2377");
+	json_set_str(init, "AdvertiseAddr", json_str(body, "advertise_addr"));
+	if (json_object_get(body, "default_addr_pool"))
+		json_set(init, "DefaultAddrPool", json_incref(json_object_get(body, "default_addr_pool")));
+	if (json_object_get(body, "subnet_size"))
+		json_set(init, "SubnetSize", json_incref(json_object_get(body, "subnet_size")));
+	if (engine_post(a->cluster->engine, a->deadline, init, NULL, err, "/swarm/init") < 0)
+		return err_wrap(err, "creating the swarm");
+	return wait_for_manager(a, err);
+}
+
+const struct kind kind_swarm = {
+	.name = "swarm",
+	.fields = fields,
+	.n_fields = ARRAY_SIZE(fields),
+	.needs = needs,
+	.decode = decode,
+	.observe = observe,
+	.apply = apply,
+};

@@ -1,0 +1,235 @@
+#include "kinds/traefik/fetch.h"
+
+#include "client/traefik/traefik.h"
+#include "kinds/container.h"
+#include "kinds/kinds.h"
+#include "kinds/traefik/archive.h"
+#include "kinds/traefik/static.h"
+#include "kinds/util.h"
+#include "sys/clock.h"
+#include "sys/file.h"
+
+#include <limits.h>
+#include <string.h>
+
+/* A Traefik that does not answer is no reason to wait for long: it is one document of many. */
+#define API_TIMEOUT_MS 5000
+
+/* The API: the version, and what only an edit of the static configuration looks at. */
+
+static const struct {
+	const char *doc, *path;
+} documents[] = {
+	{"traefik/version", "/api/version"},
+	{"traefik/routers", "/api/http/routers"},
+	{"traefik/overview", "/api/overview"},
+};
+
+static void fetch_api(struct fetch *f, const char *api, size_t n)
+{
+	int64_t limit = clock_ms() + API_TIMEOUT_MS, deadline = limit < f->deadline ? limit : f->deadline;
+	struct traefik_client *t = NULL;
+	struct err why = {0};
+
+	if (!api)
+		err_set(&why, ERR_BLOCKED, "the spec does not say where Traefik's API is (traefik.api)");
+	else if (traefik_open(api, &t, &why) < 0)
+		t = NULL;
+	for (size_t i = 0; i < n; i++) {
+		json_t *body = NULL;
+		/* The first failure stands for the others: no second timeout. */
+		if (why.code == ERR_NONE && traefik_get(t, deadline, documents[i].path, &body, &why) == 0)
+			snapshot_put(f->snap, documents[i].doc, body);
+		else
+			snapshot_put_unknown(f->snap, documents[i].doc, &why);
+	}
+	traefik_close(t);
+}
+
+/* Versions that images carry */
+
+static bool put_version(struct fetch *f, const char *text)
+{
+	struct traefik_version v;
+
+	if (!text || !traefik_version_parse(text, &v))
+		return false;
+	snapshot_put(f->snap, "traefik/version", json_pack("{s:s}", "Version", text));
+	return true;
+}
+
+static bool put_version_of_image(struct fetch *f, const char *image)
+{
+	struct image_ref ref = {0};
+	bool found = image && image_ref_parse(image, &ref, NULL) == 0 && put_version(f, ref.tag);
+
+	image_ref_free(&ref);
+	return found;
+}
+
+/* A Traefik that does not come up says no version, and may need the very edit that depends on it. */
+static void version_of_container(struct fetch *f, const json_t *container)
+{
+	const char *label = json_str(json_path(container, "Config.Labels"), "org.opencontainers.image.version");
+
+	if (snapshot_get(f->snap, "traefik/version", NULL))
+		return;
+	if (!put_version(f, label))
+		put_version_of_image(f, json_str(json_object_get(container, "Config"), "Image"));
+}
+
+static void fetch_of_service(struct fetch *f, const struct snode *root, const struct snode *traefik)
+{
+	const struct snode *service = snode_get(snode_get(root, "services"), snode_str(traefik, "service"));
+
+	/* No call on a pass that changes nothing: the spec says it. */
+	if (!put_version_of_image(f, snode_str(service, "image")))
+		fetch_api(f, snode_str(traefik, "api"), 1);
+}
+
+/* The static configuration */
+
+int traefik_read_inside(struct engine *e, int64_t deadline, const char *container, const char *path, struct str *out,
+			int64_t *mtime, struct err *err)
+{
+	_cleanup_str_ struct str id = {0}, where = {0}, tar = {0};
+	struct archive_file file;
+
+	engine_escape(container, &id);
+	engine_escape(path, &where);
+	if (engine_get_raw(e, deadline, STATIC_FILE_MAX + 65536, &tar, err, "/containers/%s/archive?path=%s",
+			   str_cstr(&id), str_cstr(&where)) < 0 ||
+	    archive_read(str_cstr(&tar), tar.len, &file, err) < 0)
+		return err_wrap(err, "read %s in container '%s'", path, container);
+	str_add(out, file.data, file.len);
+	if (mtime)
+		*mtime = file.mtime;
+	return 0;
+}
+
+struct reading {
+	struct fetch *f;
+	const char *container;
+	struct str content; /* of the file that exists said was there */
+	int64_t mtime;
+};
+
+static int exists_inside(void *arg, const char *path, bool *yes, struct err *err)
+{
+	struct reading *r = arg;
+	struct err why = {0};
+
+	str_reset(&r->content);
+	*yes = traefik_read_inside(r->f->cluster->engine, r->f->deadline, r->container, path, &r->content, &r->mtime,
+				   &why) == 0;
+	return *yes || why.code == ERR_NOT_FOUND ? 0 : err_set(err, why.code, "%s", why.msg);
+}
+
+/* The same file by another name, through symbolic links. */
+static bool is_same_path(const char *a, const char *b)
+{
+	char real_a[PATH_MAX], real_b[PATH_MAX];
+
+	return strcmp(a, b) == 0 || (realpath(a, real_a) && realpath(b, real_b) && strcmp(real_a, real_b) == 0);
+}
+
+static void add_host_side(struct reading *r, const json_t *container, const struct snode *traefik, const char *inside,
+			  json_t *doc)
+{
+	const char *declared = snode_str(traefik, "static_config");
+	struct host *h = cluster_host(r->f->cluster, snode_str(traefik, "node"));
+	_cleanup_free_ char *path = NULL;
+	_cleanup_str_ struct str on_host = {0};
+	bool single = false;
+
+	if (!static_host_path(container, inside, &path, &single))
+		return;
+	json_set_str(doc, "path", path);
+	json_set_bool(doc, "single_file", single);
+	if (declared && !is_same_path(declared, path))
+		json_set_str(doc, "declared", declared);
+	if (h && host_read(h, path, STATIC_FILE_MAX, &on_host, NULL) == 0)
+		json_set_bool(doc, "host_content_differs",
+			      on_host.len != r->content.len ||
+				      memcmp(str_cstr(&on_host), str_cstr(&r->content), on_host.len) != 0);
+}
+
+static void add_backup(const struct reading *r, json_t *doc)
+{
+	_cleanup_free_ char *path = traefik_newest_backup(r->f->cluster->backup_dir, r->container);
+	_cleanup_str_ struct str text = {0};
+
+	if (path && file_read(path, STATIC_FILE_MAX, &text, NULL) == 0)
+		json_set(doc, "backup",
+			 json_pack("{s:s, s:o}", "path", path, "content",
+				   json_stringn_nocheck(str_cstr(&text), text.len)));
+}
+
+static int read_static(struct reading *r, const json_t *container, const struct snode *traefik, json_t *doc,
+		       struct err *err)
+{
+	enum static_source source;
+	_cleanup_free_ char *inside = NULL;
+
+	if (static_locate(container, exists_inside, r, &source, &inside, err) < 0)
+		return -1;
+	json_set_str(doc, "source", static_source_name(source));
+	if (!inside)
+		return 0;
+	json_set_str(doc, "inside", inside);
+	json_set(doc, "content", json_stringn_nocheck(str_cstr(&r->content), r->content.len));
+	json_set_int(doc, "mtime", r->mtime);
+	add_host_side(r, container, traefik, inside, doc);
+	add_backup(r, doc);
+	return 0;
+}
+
+static void fetch_static(struct fetch *f, const json_t *container, const struct snode *traefik)
+{
+	struct reading r = {.f = f, .container = snode_str(traefik, "container")};
+	_cleanup_json_ json_t *doc = json_object();
+	struct err why = {0};
+
+	if (read_static(&r, container, traefik, doc, &why) < 0)
+		snapshot_put_unknown(f->snap, "traefik/static", &why);
+	else
+		snapshot_put(f->snap, "traefik/static", json_incref(doc));
+	str_free(&r.content);
+}
+
+static void put_all_unknown(struct fetch *f, const char *why)
+{
+	struct err err = {0};
+
+	err_set(&err, ERR_BLOCKED, "%s", why);
+	for (size_t i = 0; i < ARRAY_SIZE(documents); i++)
+		snapshot_put_unknown(f->snap, documents[i].doc, &err);
+	snapshot_put_unknown(f->snap, "traefik/static", &err);
+}
+
+int traefik_fetch(struct fetch *f, struct err *err)
+{
+	const struct snode *root = spec_root(f->spec), *traefik = snode_get(root, "traefik");
+	const char *name = snode_str(traefik, "container"), *node = snode_str(traefik, "node");
+	const json_t *container = NULL;
+	_cleanup_free_ char *why = NULL;
+
+	(void)err;
+	if (!traefik)
+		return 0;
+	if (!name) {
+		fetch_of_service(f, root, traefik);
+		return 0;
+	}
+	enum presence p = container_find(f->snap, node, name, &container, &why);
+	if (p != PRESENT) {
+		put_all_unknown(f, why ? why : "its container is not there");
+		return 0;
+	}
+	bool edits = snode_get(traefik, "swarm_mode");
+	fetch_api(f, snode_str(traefik, "api"), edits ? ARRAY_SIZE(documents) : 1);
+	version_of_container(f, container);
+	if (edits)
+		fetch_static(f, container, traefik);
+	return 0;
+}

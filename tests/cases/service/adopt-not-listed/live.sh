@@ -1,0 +1,1 @@
+create web "$image" sleep 1000

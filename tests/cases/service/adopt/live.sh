@@ -1,0 +1,1 @@
+create web --label team=ops "$image" sleep 1000

@@ -1,0 +1,1 @@
+own web --container-label team=dev "$image" sleep 1000

@@ -1,0 +1,1 @@
+own web --mode global "$image" sleep 1000

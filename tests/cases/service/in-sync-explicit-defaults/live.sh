@@ -1,0 +1,1 @@
+own web "$image" sleep 1000

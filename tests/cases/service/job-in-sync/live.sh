@@ -1,0 +1,1 @@
+own web --mode replicated-job --replicas 2 "$image" true

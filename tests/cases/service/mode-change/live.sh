@@ -1,0 +1,1 @@
+own web --replicas 2 "$image" sleep 1000

@@ -1,0 +1,1 @@
+own web --restart-delay 0s "$image" sleep 1000

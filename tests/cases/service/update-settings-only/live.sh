@@ -1,0 +1,1 @@
+own web --update-delay 10s "$image" sleep 1000

@@ -1,0 +1,168 @@
+/* Configs: named by their content, kept as long as a service could roll back to them. */
+#include "swarmtest.h"
+
+static const struct kind *const configs_only[] = {&kind_config, NULL};
+static const char *const content[][2] = {{"a.conf", "A"}, {"b.conf", "B"}, {NULL, NULL}};
+
+/* printf A | sha256sum */
+#define A_NAME "a-559aead08264"
+#define B_NAME "a-df7e70e50215"
+#define OURS "'Labels':{'io.reconcile.cluster':'c'}"
+
+static void named_by_content(void **state)
+{
+	_cleanup_fixture_ struct fixture f = {.content = content};
+
+	(void)state;
+	fixture_load(&f,
+		     "configs:\n  a: { file: a.conf }\n  same: { name: b, content: A }\n"
+		     "  templated: { content: A, template_driver: golang }\n  ext: { external: true, name: x }\n",
+		     "{" MANAGER ",'engine/configs':[],'engine/services':[]}");
+	fixture_run(&f, configs_only);
+	expect_body(want_of(&f, "config/a"), "{'name':'" A_NAME "'}");
+	assert_string_equal(want_of(&f, "config/a")->payload, "QQ==");
+	expect_body(want_of(&f, "config/same"), "{'name':'b-559aead08264'}");
+	assert_true(str_starts(engine_name(f.want, "config", "templated"), "templated-"));
+	assert_false(str_ends(engine_name(f.want, "config", "templated"), "-559aead08264"));
+	expect_body(want_of(&f, "config/ext"), "{'name':'x'}");
+	assert_true(want_of(&f, "config/ext")->external);
+	assert_true(has_ref(want_of(&f, "config/a"), REF_REQUIRES, "swarm/c"));
+	assert_int_equal(live_of(&f, "config/a")->presence, ABSENT);
+}
+
+static void in_sync(void **state)
+{
+	_cleanup_fixture_ struct fixture f = {.content = content};
+
+	(void)state;
+	fixture_load(&f, "configs:\n  a: { file: a.conf, labels: { x: \"1\" } }\n  e: { external: true }\n",
+		     "{" MANAGER ",'engine/configs':[{'ID':'1','Version':{'Index':9},'Spec':{'Name':'" A_NAME
+		     "','Labels':{'io.reconcile.cluster':'c','x':'1'},'Data':'QQ=='}},"
+		     "{'ID':'2','Spec':{'Name':'e','Labels':{'y':'z'}}}],'engine/services':[]}");
+	fixture_run(&f, configs_only);
+	expect_in_sync(&f, "config/a");
+	expect_in_sync(&f, "config/e");
+	assert_true(live_of(&f, "config/a")->owned);
+	assert_true(live_of(&f, "config/a")->ownable);
+	assert_int_equal(live_of(&f, "config/a")->version, 9);
+}
+
+/* Reading works while the spec is checked, and not any more when it is decoded. */
+static int fail_to_read(struct files *files, const char *path, size_t max, struct str *out, struct err *err)
+{
+	(void)files, (void)max, (void)out;
+	return err_set(err, ERR_TIMEOUT, "reading '%s': timeout", path);
+}
+
+static void source_fails_later(void **state)
+{
+	_cleanup_fixture_ struct fixture f = {.content = content};
+
+	(void)state;
+	fixture_load(&f, "configs: { a: { file: a.conf } }\n",
+		     "{" MANAGER ",'engine/configs':[],'engine/services':[]}");
+	f.files.read = fail_to_read;
+	fixture_run(&f, configs_only);
+	expect_text(want_of(&f, "config/a")->blocked, "content of config 'a' cannot be read: ");
+	assert_int_equal(live_of(&f, "config/a")->presence, ABSENT);
+}
+
+#define OBJECT(id, name) "{'ID':'" id "','Spec':{'Name':'" name "'," OURS "}}"
+#define USES(id, name) "{'TaskTemplate':{'ContainerSpec':{'Configs':[{'ConfigID':'" id "','ConfigName':'" name "'}]}}}"
+#define NOTHING "{'TaskTemplate':{'ContainerSpec':{}}}"
+/* The service s with its spec and the one before. */
+#define SERVICE(labels, spec, previous) \
+	"{'Spec':{'Name':'s','Labels':{" labels "},'TaskTemplate':" spec "},'PreviousSpec':" previous "}"
+#define TASK(id, name) "{'ContainerSpec':{'Configs':[{'ConfigID':'" id "','ConfigName':'" name "'}]}}"
+
+/* The spec wants a (content B) for service s; the engine has config 1 = a with content A, owned. */
+static void leftovers(void **state)
+{
+	static const struct {
+		const char *what, *services;
+		bool wants_service, pruned;
+	} cases[] = {
+		{"used by nobody", "[]", true, true},
+		{"in use", "[" SERVICE("", TASK("1", A_NAME), "null") "]", true, false},
+		{"in use by a service of somebody else", "[" SERVICE("", TASK("1", A_NAME), "null") "]", false, false},
+		{"the rollback target", "[" SERVICE("", TASK("2", B_NAME), USES("1", A_NAME)) "]", true, false},
+		{"the rollback target of a service that this pass repoints",
+		 "[" SERVICE("", TASK("3", "a-000000000000"), USES("1", A_NAME)) "]", true, true},
+		{"in use by a service that this pass removes",
+		 "[" SERVICE("'io.reconcile.cluster':'c'", TASK("1", A_NAME), "null") "]", false, true},
+		{"a credential spec",
+		 "[" SERVICE("", "{'ContainerSpec':{'Privileges':{'CredentialSpec':{'Config':'1'}}}}", "null") "]",
+		 true, false},
+		{"who uses it is not known", "{'unknown':'timeout'}", true, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_fixture_ struct fixture f = {.content = content};
+		_cleanup_free_ char *docs =
+			xasprintf("{" MANAGER ",'engine/configs':[" OBJECT(
+					  "1", A_NAME) ",{'ID':'8','Spec':{"
+						       "'Name':'theirs','Labels':{}}}],'engine/services':%s}",
+				  cases[i].services);
+		struct observe o;
+		struct err err;
+
+		fixture_load(&f, "configs: { a: { file: b.conf } }\n", docs);
+		struct decode d = {.spec = f.spec, .snap = f.snap, .out = f.want};
+		assert_int_equal(kind_config.decode(&d, &err), 0);
+		assert_string_equal(engine_name(f.want, "config", "a"), B_NAME);
+		if (cases[i].wants_service) /* as the service kind refers to what it uses */
+			resource_ref(f.want, resource_add(f.want, "service", "s"), REF_REQUIRES, (struct mark){0},
+				     "config/a");
+		o = fixture_observe(&f);
+		assert_int_equal(kind_config.observe(&o, &err), 0);
+		const struct resource *old = resource_find_key(f.live, "config/" A_NAME);
+		if ((old != NULL) != cases[i].pruned)
+			fail_msg("%s", cases[i].what);
+		if (old)
+			assert_true(old->owned && old->presence == PRESENT && str_eq(old->id, "1"));
+		assert_null(resource_find_key(f.live, "config/theirs"));
+	}
+}
+
+static void unknown(void **state)
+{
+	_cleanup_fixture_ struct fixture f = {.content = content};
+
+	(void)state;
+	fixture_load(&f, "configs: { a: { file: a.conf } }\n",
+		     "{" MANAGER ",'engine/configs':{'unknown':'GET /configs: timeout'},'engine/services':[]}");
+	fixture_run(&f, configs_only);
+	assert_int_equal(live_of(&f, "config/a")->presence, UNKNOWN);
+	expect_text(live_of(&f, "config/a")->blocked, "GET /configs: timeout");
+}
+
+static void base64(void **state)
+{
+	/* RFC 4648, section 10 */
+	static const char *const cases[][2] = {{"", ""},
+					       {"f", "Zg=="},
+					       {"fo", "Zm8="},
+					       {"foo", "Zm9v"},
+					       {"foob", "Zm9vYg=="},
+					       {"fooba", "Zm9vYmE="},
+					       {"foobar", "Zm9vYmFy"},
+					       {"\xff\xfe\xfd", "//79"}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_str_ struct str out = {0};
+		base64_encode(cases[i][0], strlen(cases[i][0]), &out);
+		assert_string_equal(str_cstr(&out), cases[i][1]);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(named_by_content), cmocka_unit_test(in_sync), cmocka_unit_test(source_fails_later),
+		cmocka_unit_test(leftovers),        cmocka_unit_test(unknown), cmocka_unit_test(base64),
+	};
+	json_init();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
