@@ -21,7 +21,7 @@ ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARN) $(CFLAGS) -fstack-protector-strong -
 ALL_LDFLAGS = $(LDFLAGS) -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
 # A library per directory, and what it may use: includes and links point one way.
-LIBS     := base sys spec model policy plan state client host source kinds
+LIBS     := base sys spec model policy plan state client host source kinds run cmd
 DEP_base   :=
 DEP_sys    := base
 DEP_spec   := base
@@ -54,7 +54,7 @@ closure   = $1 $(DEP_$1)
 libs_of   = $(foreach l,$(call closure,$1),$(call lib_of,$l))
 syslibs_of = $(sort $(foreach l,$(call closure,$1),$(SYSLIB_$l)))
 
-all: $(foreach l,$(LIBS),$(BUILD)/lib$l.a)
+all: $(BUILD)/reconcile $(BUILD)/reconcile-source
 
 $(BUILD)/%.c.o: %.c
 	@mkdir -p $(@D)

@@ -1,0 +1,167 @@
+#include "cmd/cmd.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The one line at the bottom of a terminal that says what is going on. */
+static void clear_status(struct ui *ui)
+{
+	if (ui->status_shown)
+		fputs("\r\033[K", stderr);
+	ui->status_shown = false;
+}
+
+static void show_text(struct ui *ui, struct str *text, int number)
+{
+	if (strcmp(str_cstr(text), str_cstr(&ui->plan)) == 0)
+		return;
+	if (number > 1)
+		puts("\nLooking again:\n");
+	fputs(str_cstr(text), stdout);
+	str_reset(&ui->plan);
+	str_add(&ui->plan, text->data, text->len);
+}
+
+static void on_findings(void *arg, const struct diags *d, const char *text)
+{
+	clear_status(arg);
+	print_diags(d, text);
+}
+
+static void on_planned(void *arg, const struct plan *p, const struct render_context *given, int number)
+{
+	struct ui *ui = arg;
+	struct render_context ctx = *given;
+	_cleanup_str_ struct str out = {0};
+
+	clear_status(ui);
+	ctx.color = ui->color;
+	if (ui->output == OUTPUT_JSON) {
+		_cleanup_json_ json_t *j = render_json(p, &ctx);
+		char *text = json_dumps(j, JSON_INDENT(2));
+		puts(text);
+		free(text);
+	} else if (ui->output == OUTPUT_MARKDOWN) {
+		render_markdown(p, &ctx, &out);
+		fputs(str_cstr(&out), stdout);
+	} else {
+		render_text(p, &ctx, &out);
+		show_text(ui, &out, number);
+	}
+	fflush(stdout);
+}
+
+static bool on_confirm(void *arg, const struct plan *p)
+{
+	struct ui *ui = arg;
+	char answer[16] = "";
+
+	(void)p;
+	if (!isatty(STDIN_FILENO) || !ui->terminal) {
+		fputs("reconcile: the plan removes or replaces something; give --yes to do it without a terminal\n", stderr);
+		return false;
+	}
+	fputs("Apply this plan, removals included? [y/N] ", stdout);
+	fflush(stdout);
+	return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+static FILE *progress_stream(const struct ui *ui)
+{
+	return ui->output == OUTPUT_TEXT ? stdout : stderr;
+}
+
+static void on_started(void *arg, const struct change *c)
+{
+	struct ui *ui = arg;
+	clear_status(ui);
+	fprintf(progress_stream(ui), "%s %s …\n", action_name(c->action), c->key);
+	fflush(progress_stream(ui));
+}
+
+static void on_progress(void *arg, const struct change *c, const char *text)
+{
+	struct ui *ui = arg;
+	if (str_eq(json_str(ui->progress, c->key), text))
+		return;
+	json_set_str(ui->progress, c->key, text);
+	if (ui->terminal) {
+		fprintf(stderr, "\r\033[K  %s: %.100s", c->key, text);
+		ui->status_shown = true;
+	} else {
+		fprintf(progress_stream(ui), "  %s: %s\n", c->key, text);
+		fflush(progress_stream(ui));
+	}
+}
+
+static void on_finished(void *arg, const struct change *c, const struct err *failure, int64_t ms)
+{
+	struct ui *ui = arg;
+	FILE *f = progress_stream(ui);
+
+	clear_status(ui);
+	if (failure)
+		fprintf(f, "  FAILED %s\n", failure->msg);
+	else
+		fprintf(f, "  done %s (%.1f s)\n", c->key, (double)ms / 1000);
+	fflush(f);
+}
+
+static void on_skipped(void *arg, const struct change *c, const char *reason)
+{
+	struct ui *ui = arg;
+	clear_status(ui);
+	fprintf(progress_stream(ui), "  not yet %s: %s\n", c->key, reason);
+}
+
+static void on_message(void *arg, const char *text)
+{
+	clear_status(arg);
+	fprintf(stderr, "reconcile: %s\n", text);
+}
+
+void ui_init(struct ui *ui, enum output output)
+{
+	*ui = (struct ui){.output = output, .progress = json_object()};
+	ui->terminal = output == OUTPUT_TEXT && isatty(STDOUT_FILENO) && isatty(STDERR_FILENO);
+	const char *term = getenv("TERM");
+	ui->color = ui->terminal && !getenv("NO_COLOR") && !(term && strcmp(term, "dumb") == 0);
+	ui->events = (struct run_events){
+		.arg = ui,
+		.findings = on_findings,
+		.planned = on_planned,
+		.confirm = on_confirm,
+		.started = on_started,
+		.progress = on_progress,
+		.finished = on_finished,
+		.skipped = on_skipped,
+		.message = on_message,
+	};
+}
+
+void ui_free(struct ui *ui)
+{
+	str_free(&ui->plan);
+	json_decref(ui->progress);
+}
+
+void ui_finish(struct ui *ui, const struct run_options *o, const struct run_result *r)
+{
+	FILE *f = progress_stream(ui);
+
+	clear_status(ui);
+	if (r->message)
+		fprintf(stderr, "reconcile: %s\n", r->message);
+	if (o->dry_run)
+		return;
+	if (r->done || r->failed || r->skipped)
+		fprintf(f, "\nMade %zu change%s", r->done, r->done == 1 ? "" : "s");
+	if (r->failed)
+		fprintf(f, ", %zu failed", r->failed);
+	if (r->skipped)
+		fprintf(f, ", %zu not started", r->skipped);
+	if (r->done || r->failed || r->skipped)
+		fputs(".\n", f);
+}
