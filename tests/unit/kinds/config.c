@@ -67,55 +67,59 @@ static void source_fails_later(void **state)
 	assert_int_equal(live_of(&f, "config/a")->presence, ABSENT);
 }
 
-#define OBJECT(id, name) "{'ID':'" id "','Spec':{'Name':'" name "'," OURS "}}"
-#define USES(id, name) "{'TaskTemplate':{'ContainerSpec':{'Configs':[{'ConfigID':'" id "','ConfigName':'" name "'}]}}}"
-#define NOTHING "{'TaskTemplate':{'ContainerSpec':{}}}"
-/* The service s with its spec and the one before. */
-#define SERVICE(labels, spec, previous) \
-	"{'Spec':{'Name':'s','Labels':{" labels "},'TaskTemplate':" spec "},'PreviousSpec':" previous "}"
-#define TASK(id, name) "{'ContainerSpec':{'Configs':[{'ConfigID':'" id "','ConfigName':'" name "'}]}}"
+#define DIGEST "@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+#define SPEC_OF(labels, id, name) \
+	"{'Name':'s','Labels':{" labels "},'Mode':{'Replicated':{'Replicas':1}},'TaskTemplate':{'ContainerSpec':{" \
+	"'Image':'x:1" DIGEST "','Configs':[{'File':{'Name':'/a','UID':'0','GID':'0','Mode':292},'ConfigID':'" id \
+	"','ConfigName':'" name "'}]}}}"
+#define MINE "'io.reconcile.cluster':'c'"
+#define SERVICE(spec, previous) "[{'ID':'s','Version':{'Index':1},'Spec':" spec ",'PreviousSpec':" previous "}]"
 
-/* The spec wants a (content B) for service s; the engine has config 1 = a with content A, owned. */
+/* The spec wants a (content B) for service s; the engine has object 1, a with content A, and object 2 with content B.
+ */
 static void leftovers(void **state)
 {
+	static const char with_service[] = "configs: { a: { file: b.conf } }\nservices:\n"
+					   "  s: { image: 'x:1" DIGEST "', configs: [{ source: a, target: /a }] }\n";
+	static const char without[] = "configs: { a: { file: b.conf } }\n";
 	static const struct {
-		const char *what, *services;
-		bool wants_service, pruned;
+		const char *what, *yaml, *services;
+		bool pruned;
 	} cases[] = {
-		{"used by nobody", "[]", true, true},
-		{"in use", "[" SERVICE("", TASK("1", A_NAME), "null") "]", true, false},
-		{"in use by a service of somebody else", "[" SERVICE("", TASK("1", A_NAME), "null") "]", false, false},
-		{"the rollback target", "[" SERVICE("", TASK("2", B_NAME), USES("1", A_NAME)) "]", true, false},
-		{"the rollback target of a service that this pass repoints",
-		 "[" SERVICE("", TASK("3", "a-000000000000"), USES("1", A_NAME)) "]", true, true},
-		{"in use by a service that this pass removes",
-		 "[" SERVICE("'io.reconcile.cluster':'c'", TASK("1", A_NAME), "null") "]", false, true},
-		{"a credential spec",
-		 "[" SERVICE("", "{'ContainerSpec':{'Privileges':{'CredentialSpec':{'Config':'1'}}}}", "null") "]",
-		 true, false},
-		{"who uses it is not known", "{'unknown':'timeout'}", true, false},
+		{"used by nobody", without, "[]", true},
+		{"in use, and the rollback target soon", with_service, SERVICE(SPEC_OF(MINE, "1", A_NAME), "null"),
+		 false},
+		{"in use by a service of somebody else", without, SERVICE(SPEC_OF("", "1", A_NAME), "null"), false},
+		{"the rollback target", with_service, SERVICE(SPEC_OF(MINE, "2", B_NAME), SPEC_OF(MINE, "1", A_NAME)),
+		 false},
+		{"the rollback target of a service that this pass updates", with_service,
+		 SERVICE(SPEC_OF(MINE, "3", "a-000000000000"), SPEC_OF(MINE, "1", A_NAME)), true},
+		{"the same, for another reason", with_service,
+		 SERVICE(SPEC_OF(MINE ",'old':'label'", "2", B_NAME), SPEC_OF(MINE, "1", A_NAME)), true},
+		{"of a service that is not ours to update", with_service,
+		 SERVICE(SPEC_OF("'old':'label'", "2", B_NAME), SPEC_OF("", "1", A_NAME)), false},
+		{"in use by a service that this pass removes", without, SERVICE(SPEC_OF(MINE, "1", A_NAME), "null"),
+		 true},
+		{"a credential spec", without,
+		 "[{'Spec':{'Name':'w','TaskTemplate':{'ContainerSpec':{'Privileges':{'CredentialSpec':{'Config':'1'}}}"
+		 "}}}]",
+		 false},
+		{"who uses it is not known", without, "{'unknown':'timeout'}", false},
 	};
+	static const struct kind *const kinds[] = {&kind_config, &kind_service, NULL};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_fixture_ struct fixture f = {.content = content};
-		_cleanup_free_ char *docs =
-			xasprintf("{" MANAGER ",'engine/configs':[" OBJECT(
-					  "1", A_NAME) ",{'ID':'8','Spec':{"
-						       "'Name':'theirs','Labels':{}}}],'engine/services':%s}",
-				  cases[i].services);
-		struct observe o;
-		struct err err;
+		_cleanup_free_ char *docs = xasprintf(
+			"{" MANAGER ",'engine/networks':[],'engine/configs':[{'ID':'1','Spec':{'Name':'" A_NAME
+			"'," OURS "}},{'ID':'2','Spec':{'Name':'" B_NAME "'," OURS "}},"
+			"{'ID':'8','Spec':{'Name':'theirs','Labels':{}}}],'engine/services':%s}",
+			cases[i].services);
 
-		fixture_load(&f, "configs: { a: { file: b.conf } }\n", docs);
-		struct decode d = {.spec = f.spec, .snap = f.snap, .out = f.want};
-		assert_int_equal(kind_config.decode(&d, &err), 0);
-		assert_string_equal(engine_name(f.want, "config", "a"), B_NAME);
-		if (cases[i].wants_service) /* as the service kind refers to what it uses */
-			resource_ref(f.want, resource_add(f.want, "service", "s"), REF_REQUIRES, (struct mark){0},
-				     "config/a");
-		o = fixture_observe(&f);
-		assert_int_equal(kind_config.observe(&o, &err), 0);
+		fixture_load(&f, cases[i].yaml, docs);
+		fixture_run(&f, kinds);
+		expect_in_sync(&f, "config/a");
 		const struct resource *old = resource_find_key(f.live, "config/" A_NAME);
 		if ((old != NULL) != cases[i].pruned)
 			fail_msg("%s", cases[i].what);

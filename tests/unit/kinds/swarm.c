@@ -26,19 +26,29 @@ static void another_pool_is_told_not_changed(void **state)
 	_cleanup_fixture_ struct fixture f = {0};
 
 	(void)state;
-	fixture_load(&f, ONE_MANAGER,
-		     "{" MANAGER ",'engine/nodes':[],'engine/networks':[{'Name':'ingress','Driver':'overlay',"
-		     "'IPAM':{'Config':[{'Subnet':'10.9.0.0/24'}]}},{'Name':'x','Driver':'bridge',"
-		     "'IPAM':{'Config':[{'Subnet':'10.9.0.0/16'}]}}]}");
+	fixture_load(&f, ONE_MANAGER, "{" MANAGER ",'engine/nodes':[],'engine/networks':[]}");
 	fixture_run(&f, swarm_only);
 	expect_body(want_of(&f, "swarm/c"), "{'default_addr_pool':['10.64.0.0/14'],'subnet_size':25}");
 	expect_body(live_of(&f, "swarm/c"), "{'default_addr_pool':['10.0.0.0/8'],'subnet_size':24}");
 	assert_true(kind_field(&kind_swarm, "default_addr_pool")->flags & FIELD_CREATE_ONLY);
 	assert_true(kind_field(&kind_swarm, "subnet_size")->flags & FIELD_CREATE_ONLY);
+	expect_text(want_of(&f, "swarm/c")->note, "address pool 10.0.0.0/8 contains node 'm1' (10.9.0.1)");
+}
+
+static void network_with_the_hosts_subnet(void **state)
+{
+	_cleanup_fixture_ struct fixture f = {0};
+
+	(void)state;
+	fixture_load(&f, ONE_MANAGER,
+		     "{" MANAGER ",'engine/nodes':[],'engine/networks':[{'Name':'ingress','Driver':'overlay',"
+		     "'IPAM':{'Config':[{'Subnet':'10.9.0.0/24'}]}},{'Name':'other','Driver':'overlay',"
+		     "'IPAM':{'Config':[{'Subnet':'10.9.1.0/24'},{'Subnet':'fd00::/64'}]}},"
+		     "{'Name':'local','Driver':'bridge','IPAM':{'Config':[{'Subnet':'10.9.0.0/16'}]}}]}");
+	fixture_run(&f, swarm_only);
 	const char *note = want_of(&f, "swarm/c")->note;
-	expect_text(note, "address pool 10.0.0.0/8 contains the address of node 'm1' (10.9.0.1)");
-	expect_text(note, "the subnet of network 'ingress', 10.9.0.0/24 contains");
-	assert_null(strstr(note, "'x'"));
+	expect_text(note, "network 'ingress' has the subnet 10.9.0.0/24, in which node 'm1' (10.9.0.1) is as well");
+	assert_null(strchr(note, '\n')); /* and nothing else */
 }
 
 static void strangers_are_reported(void **state)
@@ -155,10 +165,15 @@ static void wanted_by_what_needs_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(running_swarm_is_in_sync),  cmocka_unit_test(another_pool_is_told_not_changed),
-		cmocka_unit_test(strangers_are_reported),    cmocka_unit_test(no_swarm_needs_bootstrap),
-		cmocka_unit_test(bootstrap_creates_it_here), cmocka_unit_test(bootstrap_is_blocked),
-		cmocka_unit_test(worker_knows_nothing),      cmocka_unit_test(wanted_by_what_needs_it),
+		cmocka_unit_test(network_with_the_hosts_subnet),
+		cmocka_unit_test(running_swarm_is_in_sync),
+		cmocka_unit_test(another_pool_is_told_not_changed),
+		cmocka_unit_test(strangers_are_reported),
+		cmocka_unit_test(no_swarm_needs_bootstrap),
+		cmocka_unit_test(bootstrap_creates_it_here),
+		cmocka_unit_test(bootstrap_is_blocked),
+		cmocka_unit_test(worker_knows_nothing),
+		cmocka_unit_test(wanted_by_what_needs_it),
 	};
 	json_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);
