@@ -61,7 +61,7 @@ $(BUILD)/%.c.o: %.c
 	$(if $(V),,@echo "  CC   $<")
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-$(BUILD)/%.S.o: %.S schema/cluster.schema.json
+$(BUILD)/%.S.o: %.S schema/cluster.schema.json reconciler/host/probe.sh
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
@@ -102,6 +102,7 @@ SAN := SANITIZE=address,undefined
 TAP := CMOCKA_MESSAGE_OUTPUT=TAP prove --exec ''
 
 unit-bins: all $(UNIT_BINS)
+unit-source: $(BUILD)/reconcile-source
 fuzz-replay: $(BUILD)/tests/fuzz/spec_fuzz $(BUILD)/tests/fuzz/traefik_edit_fuzz
 
 # What needs neither root nor a cluster.
@@ -109,6 +110,8 @@ check-unit:
 	$(Q)$(MAKE) --no-print-directory $(SAN) check-unit-run
 check-unit-run: unit-bins fuzz-replay
 	BUILD=$(BUILD) prove tests/lint/*.t
+	$(BUILD)/tests/fuzz/spec_fuzz tests/fuzz/corpus/spec tests/cases/spec
+	$(BUILD)/tests/fuzz/traefik_edit_fuzz tests/fuzz/corpus/traefik_edit
 	$(TAP) $(UNIT_BINS)
 
 # A real dockerd in namespaces of its own; needs root.

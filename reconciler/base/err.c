@@ -39,7 +39,7 @@ static void cut_at_character(char *s, size_t len)
 	s[len] = '\0';
 }
 
-static void format(char *buf, size_t size, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void format(char *buf, size_t size, const char *fmt, va_list ap)
 {
 	int n = vsnprintf(buf, size, fmt, ap);
 	if (n < 0)

@@ -9,7 +9,8 @@ struct files {
 	/*
 	 * Appends the file's content, at most max bytes. path is relative to the
 	 * spec's own directory; nothing outside the tree is read, also not through
-	 * a symbolic link. ERR_NOT_FOUND, ERR_DENIED (leads out), ERR_LIMIT, ERR_TIMEOUT.
+	 * a symbolic link. ERR_NOT_FOUND, ERR_DENIED (leads out), ERR_LIMIT, ERR_TIMEOUT;
+	 * the message begins with "reading '<path>'".
 	 */
 	int (*read)(struct files *f, const char *path, size_t max, struct str *out, struct err *err);
 };

@@ -24,10 +24,10 @@ void json_init(void);
 int json_parse(const char *text, size_t len, json_t **out, struct err *err) MUST_CHECK;
 
 /* Members by name; a missing or null member, or a member of another type, gives the fallback. Borrowed. */
-const char *json_str(const json_t *obj, const char *key);                     /* NULL */
+const char *json_str(const json_t *obj, const char *key); /* NULL */
 int64_t json_int(const json_t *obj, const char *key, int64_t fallback);
-bool json_bool(const json_t *obj, const char *key);                           /* false */
-json_t *json_path(const json_t *j, const char *path);                         /* "Spec.TaskTemplate.ContainerSpec"; NULL */
+bool json_bool(const json_t *obj, const char *key);   /* false */
+json_t *json_path(const json_t *j, const char *path); /* "Spec.TaskTemplate.ContainerSpec"; NULL */
 
 /* Setters that drop nothing silently: key is set to a new value. */
 void json_set_str(json_t *obj, const char *key, const char *value); /* no-op when value is NULL */

@@ -43,7 +43,7 @@ char *xstrdup(const char *s)
 	return memcpy(xmalloc(len), s, len);
 }
 
-static char *vasprintf_or_die(const char *fmt, va_list ap)
+__attribute__((format(printf, 1, 0))) static char *vasprintf_or_die(const char *fmt, va_list ap)
 {
 	char *s;
 	if (vasprintf(&s, fmt, ap) < 0)

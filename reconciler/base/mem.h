@@ -28,12 +28,16 @@ static inline void free_charp(char **p)
  *   vec_push(&changes, c);  for (size_t i = 0; i < changes.n; i++) changes.v[i]…
  *   vec_free(&changes);     frees the array, not what its elements own
  */
-#define VEC(T) struct { T *v; size_t n, cap; }
-#define vec_push(a, x)                                                                             \
-	do {                                                                                       \
-		if ((a)->n == (a)->cap)                                                            \
-			(a)->v = vec_grow_((a)->v, &(a)->cap, sizeof(*(a)->v));                    \
-		(a)->v[(a)->n++] = (x);                                                            \
+#define VEC(T) \
+	struct { \
+		T *v; \
+		size_t n, cap; \
+	}
+#define vec_push(a, x) \
+	do { \
+		if ((a)->n == (a)->cap) \
+			(a)->v = vec_grow_((a)->v, &(a)->cap, sizeof(*(a)->v)); \
+		(a)->v[(a)->n++] = (x); \
 	} while (0)
 #define vec_free(a) (free((a)->v), (a)->v = NULL, (a)->n = (a)->cap = 0)
 
@@ -51,7 +55,6 @@ void arena_free(struct arena *a);
 void *arena_alloc(struct arena *a, size_t size) __attribute__((returns_nonnull)); /* zeroed, aligned */
 char *arena_strdup(struct arena *a, const char *s) __attribute__((returns_nonnull));
 char *arena_strndup(struct arena *a, const char *s, size_t n) __attribute__((returns_nonnull));
-char *arena_printf(struct arena *a, const char *fmt, ...)
-	__attribute__((returns_nonnull, format(printf, 2, 3)));
+char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((returns_nonnull, format(printf, 2, 3)));
 
 #endif

@@ -16,8 +16,8 @@ void str_add(struct str *s, const char *bytes, size_t n);
 void str_adds(struct str *s, const char *text);
 void str_addc(struct str *s, char c);
 void str_addf(struct str *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void str_reset(struct str *s);            /* empties, keeps the memory */
-void str_free(struct str *s);             /* NULL-safe, leaves an empty string */
+void str_reset(struct str *s);             /* empties, keeps the memory */
+void str_free(struct str *s);              /* NULL-safe, leaves an empty string */
 const char *str_cstr(const struct str *s); /* never NULL; valid until the next change */
 char *str_steal(struct str *s);            /* a malloc'ed C string the caller frees; s is empty then */
 #define _cleanup_str_ __attribute__((cleanup(str_free)))

@@ -114,12 +114,10 @@ static int run(const struct apply_args *a)
 	cancel_install();
 	ui_init(&ui, a->output);
 	int rc = run_pass(&a->run, &ui.events, &result, &err);
-	if (rc < 0)
-		return fail_with(&err);
+	int status = rc < 0 ? fail_with(&err) : result.exit_status;
 	ui_finish(&ui, &a->run, &result);
-	if (result.exit_status == 2 && !a->detailed_exitcode)
-		return 0;
-	return result.exit_status;
+	ui_free(&ui);
+	return status == 2 && !a->detailed_exitcode ? 0 : status;
 }
 
 static int apply_main(int argc, char **argv, bool bootstrap)

@@ -1,5 +1,9 @@
 #include "cmd/cmd.h"
 
+#include "sys/clock.h"
+
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +57,16 @@ static void on_planned(void *arg, const struct plan *p, const struct render_cont
 	fflush(stdout);
 }
 
+/* Ctrl-C is an answer, too: its handler only asks the run to stop, the read would go on. */
+static bool read_answer(char *answer, int size)
+{
+	struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = cancel_fd(), .events = POLLIN}};
+
+	while (!cancel_requested() && poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno == EINTR)
+		;
+	return !cancel_requested() && fgets(answer, size, stdin);
+}
+
 static bool on_confirm(void *arg, const struct plan *p)
 {
 	struct ui *ui = arg;
@@ -65,7 +79,7 @@ static bool on_confirm(void *arg, const struct plan *p)
 	}
 	fputs("Apply this plan, removals included? [y/N] ", stdout);
 	fflush(stdout);
-	return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+	return read_answer(answer, sizeof(answer)) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
 static FILE *progress_stream(const struct ui *ui)
@@ -103,7 +117,7 @@ static void on_finished(void *arg, const struct change *c, const struct err *fai
 
 	clear_status(ui);
 	if (failure)
-		fprintf(f, "  FAILED %s\n", failure->msg);
+		fprintf(f, "  %s %s\n", failure->code == ERR_CANCELLED ? "stopped" : "FAILED", failure->msg);
 	else
 		fprintf(f, "  done %s (%.1f s)\n", c->key, (double)ms / 1000);
 	fflush(f);
@@ -156,12 +170,15 @@ void ui_finish(struct ui *ui, const struct run_options *o, const struct run_resu
 		fprintf(stderr, "reconcile: %s\n", r->message);
 	if (o->dry_run)
 		return;
-	if (r->done || r->failed || r->skipped)
-		fprintf(f, "\nMade %zu change%s", r->done, r->done == 1 ? "" : "s");
-	if (r->failed)
-		fprintf(f, ", %zu failed", r->failed);
-	if (r->skipped)
-		fprintf(f, ", %zu not started", r->skipped);
-	if (r->done || r->failed || r->skipped)
-		fputs(".\n", f);
+	if (r->done + r->failed + r->interrupted + r->skipped == 0)
+		return;
+	fprintf(f, "\nMade %zu change%s", r->done, r->done == 1 ? "" : "s");
+	const struct {
+		size_t n;
+		const char *what;
+	} rest[] = {{r->failed, "failed"}, {r->interrupted, "interrupted"}, {r->skipped, "not started"}};
+	for (size_t i = 0; i < ARRAY_SIZE(rest); i++)
+		if (rest[i].n)
+			fprintf(f, ", %zu %s", rest[i].n, rest[i].what);
+	fputs(".\n", f);
 }

@@ -22,7 +22,7 @@ static const struct content_kind config = {
 	.doc = "engine/configs",
 	.in_spec = "Configs",
 	.id_key = "ConfigID",
-	.limit = 1000 * 1024, /* swarmkit manager/controlapi/config.go: MaxConfigSize */
+	.limit = 1024000, /* swarmkit manager/controlapi/config.go: MaxConfigSize */
 	.hash = hash,
 };
 

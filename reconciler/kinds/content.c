@@ -1,5 +1,6 @@
 #include "kinds/content.h"
 
+#include "base/base64.h"
 #include "kinds/kinds.h"
 
 #include <string.h>
@@ -196,7 +197,7 @@ static bool will_change(struct services *s, const char *name)
 			return false;
 	}
 	live = resource_find(s->live, "service", name);
-	return live && live->presence == PRESENT && bodies_differ(want->body, live->body);
+	return live && live->presence == PRESENT && live->owned && bodies_differ(want->body, live->body);
 }
 
 /*

@@ -11,12 +11,12 @@
 #include "sys/hash.h"
 
 struct content_kind {
-	const char *kind;     /* "config" */
-	const char *section;  /* the spec's, and the Engine's list: "configs" */
-	const char *doc;      /* "engine/configs" */
-	const char *in_spec;  /* of a service's container: "Configs" */
-	const char *id_key;   /* there: "ConfigID" */
-	size_t limit;         /* bytes; Swarm takes less than that */
+	const char *kind;    /* "config" */
+	const char *section; /* the spec's, and the Engine's list: "configs" */
+	const char *doc;     /* "engine/configs" */
+	const char *in_spec; /* of a service's container: "Configs" */
+	const char *id_key;  /* there: "ConfigID" */
+	size_t limit;        /* bytes; Swarm takes less than that */
 	/* Hexadecimal, of what makes two objects different. 1 when it cannot be known yet, *why says why. */
 	int (*hash)(const struct snapshot *snap, const struct str *data, char hex[static HASH_HEX_SIZE],
 		    const char **why, struct err *err);

@@ -36,7 +36,7 @@ static const struct content_kind secret = {
 	.doc = "engine/secrets",
 	.in_spec = "Secrets",
 	.id_key = "SecretID",
-	.limit = 500 * 1024, /* swarmkit api/validation/secrets.go: MaxSecretSize */
+	.limit = 512000, /* swarmkit api/validation/secrets.go: MaxSecretSize */
 	.hash = hash,
 };
 

@@ -9,6 +9,8 @@
  * swarm is created with (address pools) cannot be changed later (FACTS C).
  */
 
+#define DEFAULT_SUBNET_SIZE 24
+
 static const struct field fields[] = {
 	{"advertise_addr", FIELD_CREATE_ONLY, NULL},
 	{"default_addr_pool", FIELD_CREATE_ONLY, NULL},
@@ -71,66 +73,98 @@ static void block_unless_creatable(struct decode *d, struct resource *r)
 		resource_set_field(d->out, r, "advertise_addr", json_string(id.address), manager->mark);
 }
 
-/* FACTS C: an overlay network with the LAN's own subnet cuts its containers off from the hosts. */
-static void note_overlap(struct decode *d, struct resource *r, const char *what, const char *net_text)
+/* The first node of the spec whose address is in the network; NULL: none. */
+static const struct snode *node_within(const struct spec *spec, const char *net_text)
 {
-	const struct snode *nodes = snode_get(spec_root(d->spec), "nodes");
+	const struct snode *nodes = snode_get(spec_root(spec), "nodes");
 	struct cidr net, address;
 
 	if (!net_text || !cidr_parse(net_text, &net))
-		return;
+		return NULL;
 	for (size_t i = 0; i < snode_count(nodes); i++) {
-		struct node_id id = node_id_of(nodes->items[i]);
-		if (!id.address || !cidr_parse(id.address, &address) || !cidr_contains(&net, &address))
-			continue;
-		resource_note(d->out, r,
-			      "%s %s contains the address of node '%s' (%s): containers there may not reach the hosts; "
-			      "it can be chosen only when a swarm is created",
-			      what, net_text, id.name, id.address);
-		return;
+		const char *text = snode_str(nodes->items[i], "address");
+		if (text && cidr_parse(text, &address) && cidr_contains(&net, &address))
+			return nodes->items[i];
 	}
+	return NULL;
 }
 
-static void note_overlapping_networks(struct decode *d, struct resource *r)
+/* FACTS C: an overlay network with the LAN's own subnet cuts its containers off from the hosts. */
+static bool note_overlapping_networks(struct decode *d, struct resource *r)
 {
 	const json_t *network, *config;
+	bool noted = false;
 	size_t i, k;
 
 	json_array_foreach (snapshot_get(d->snap, "engine/networks", NULL), i, network) {
 		if (!str_eq(json_str(network, "Driver"), "overlay"))
 			continue;
-		_cleanup_free_ char *what = xasprintf("the subnet of network '%s',", json_str(network, "Name"));
-		json_array_foreach (json_path(network, "IPAM.Config"), k, config)
-			note_overlap(d, r, what, json_str(config, "Subnet"));
+		json_array_foreach (json_path(network, "IPAM.Config"), k, config) {
+			const char *subnet = json_str(config, "Subnet");
+			const struct snode *node = node_within(d->spec, subnet);
+			if (!node)
+				continue;
+			resource_note(
+				d->out, r,
+				"network '%s' has the subnet %s, in which node '%s' (%s) is as well: its containers "
+				"cannot reach the hosts; Swarm takes other subnets only from a pool chosen when it is "
+				"created",
+				json_str(network, "Name"), subnet, node->key, snode_str(node, "address"));
+			noted = true;
+		}
 	}
+	return noted;
+}
+
+static void note_overlapping_pool(struct decode *d, struct resource *r)
+{
+	const json_t *pools = json_path(snapshot_get(d->snap, "engine/info", NULL), "Swarm.Cluster.DefaultAddrPool");
+	const json_t *pool;
+	size_t i;
+
+	json_array_foreach (pools, i, pool) {
+		const struct snode *node = node_within(d->spec, json_string_value(pool));
+		if (node)
+			resource_note(
+				d->out, r,
+				"the swarm's address pool %s contains node '%s' (%s): a new network could get the "
+				"hosts' own subnet; give it one with ipam.config, for the pool cannot be changed",
+				json_string_value(pool), node->key, snode_str(node, "address"));
+	}
+}
+
+static bool has_spec_address(const struct snode *nodes, const json_t *entry)
+{
+	for (size_t i = 0; i < nodes->n_items; i++)
+		if (str_eq(snode_str(nodes->items[i], "address"), node_address(entry)))
+			return true;
+	return false;
 }
 
 /* A node that leaves the spec is reported, not drained (DESIGN 2). */
 static void note_strangers(struct decode *d, struct resource *r)
 {
 	const struct snode *nodes = snode_get(spec_root(d->spec), "nodes");
-	const json_t *live = snapshot_get(d->snap, "engine/nodes", NULL), *entry;
+	const json_t *live = snapshot_get(d->snap, "engine/nodes", NULL), *entry = NULL;
+	_cleanup_json_ json_t *ours = json_object();
 	size_t i;
 
 	if (snode_count(nodes) == 0)
 		return;
-	const json_t **found = xcalloc(nodes->n_items, sizeof(*found));
-	for (size_t k = 0; k < nodes->n_items; k++) {
-		struct node_id id = node_id_of(nodes->items[k]);
+	for (i = 0; i < nodes->n_items; i++) {
+		struct node_id id = node_id_of(nodes->items[i]);
 		_cleanup_free_ char *why = NULL;
-		node_find(d->snap, &id, &found[k], &why);
+		if (node_find(d->snap, &id, &entry, &why) == NODE_FOUND)
+			json_set_bool(ours, json_str(entry, "ID"), true);
 	}
 	json_array_foreach (live, i, entry) {
-		bool named = false;
-		for (size_t k = 0; k < nodes->n_items && !named; k++)
-			named = found[k] == entry || str_eq(snode_str(nodes->items[k], "address"), node_address(entry));
-		if (!named)
+		const char *id = json_str(entry, "ID");
+		if (!json_object_get(ours, id) && !has_spec_address(nodes, entry))
 			resource_note(d->out, r,
 				      "node '%s' (%s, id %s) is in the swarm but not in the spec: it is left as it is",
 				      json_str(json_object_get(entry, "Description"), "Hostname"), node_address(entry),
-				      json_str(entry, "ID"));
+				      id);
 	}
-	free(found);
 }
 
 static int decode(struct decode *d, struct err *err)
@@ -151,24 +185,14 @@ static int decode(struct decode *d, struct err *err)
 		resource_set_field(d->out, r, "subnet_size", json_integer(size->integer), size->mark);
 	after_refs(d, r, section);
 
-	switch (swarm_role(d->snap, &why)) {
-	case SWARM_NONE:
+	enum swarm_role role = swarm_role(d->snap, &why);
+	if (role == SWARM_NONE)
 		block_unless_creatable(d, r);
-		break;
-	case SWARM_MANAGER: {
-		const json_t *pools =
-			json_path(snapshot_get(d->snap, "engine/info", NULL), "Swarm.Cluster.DefaultAddrPool");
-		const json_t *p;
-		size_t i;
-		json_array_foreach (pools, i, p)
-			note_overlap(d, r, "the swarm's address pool", json_string_value(p));
-		note_overlapping_networks(d, r);
-		note_strangers(d, r);
-		break;
-	}
-	default:
-		break;
-	}
+	if (role != SWARM_MANAGER)
+		return 0;
+	if (!note_overlapping_networks(d, r))
+		note_overlapping_pool(d, r);
+	note_strangers(d, r);
 	return 0;
 }
 
@@ -236,8 +260,8 @@ static int apply(struct apply *a, const struct change *c, struct err *err)
 	json_set_str(init, "AdvertiseAddr", json_str(body, "advertise_addr"));
 	if (json_object_get(body, "default_addr_pool"))
 		json_set(init, "DefaultAddrPool", json_incref(json_object_get(body, "default_addr_pool")));
-	if (json_object_get(body, "subnet_size"))
-		json_set(init, "SubnetSize", json_incref(json_object_get(body, "subnet_size")));
+	/* The docker client fills this in; with 0 beside a pool Swarm never gives a network its subnet. */
+	json_set_int(init, "SubnetSize", json_int(body, "subnet_size", DEFAULT_SUBNET_SIZE));
 	if (engine_post(a->cluster->engine, a->deadline, init, NULL, err, "/swarm/init") < 0)
 		return err_wrap(err, "creating the swarm");
 	return wait_for_manager(a, err);

@@ -230,18 +230,3 @@ const char *engine_name(const struct resource_set *want, const char *kind, const
 	const struct resource *r = resource_find(want, kind, name);
 	return r ? json_str(r->body, "name") : NULL;
 }
-
-void base64_encode(const void *data, size_t n, struct str *out)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const unsigned char *p = data;
-
-	for (size_t i = 0; i < n; i += 3) {
-		size_t left = n - i;
-		uint32_t v =
-			(uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (left > 2 ? p[i + 2] : 0);
-		char quad[4] = {digits[v >> 18], digits[v >> 12 & 63], left > 1 ? digits[v >> 6 & 63] : '=',
-				left > 2 ? digits[v & 63] : '='};
-		str_add(out, quad, sizeof(quad));
-	}
-}

@@ -61,7 +61,4 @@ struct mark mark_of(const struct snode *n, struct mark section);
 /* The section's `name`, else its key. */
 const char *section_name(const struct snode *section);
 
-/* Base64 (RFC 4648, padded). Appends. */
-void base64_encode(const void *data, size_t n, struct str *out);
-
 #endif

@@ -144,7 +144,7 @@ struct mark resource_mark_of(const struct resource *r, const char *path)
 	return best;
 }
 
-static char *vformat(struct arena *a, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static char *vformat(struct arena *a, const char *fmt, va_list ap)
 {
 	char *s;
 	if (vasprintf(&s, fmt, ap) < 0)

@@ -152,7 +152,8 @@ static void take_result(struct pool *p, struct schedule *s, size_t i, struct ste
 	} else {
 		ev->finished(ev->arg, c, ok ? NULL : &step->err, step->ms);
 		r->done += ok;
-		r->failed += !ok;
+		r->interrupted += step->err.code == ERR_CANCELLED;
+		r->failed += !ok && step->err.code != ERR_CANCELLED;
 	}
 	if (!ok && !step->held) {
 		r->out_of_sequence &= step->err.code == ERR_OUT_OF_SEQUENCE;
@@ -201,6 +202,32 @@ static void run_schedule(struct pool *p, struct schedule *s, struct apply_result
 			running--;
 			take_result(p, s, e.change, e.result, r);
 		}
+	}
+}
+
+static char *why_not_started(const struct plan *p, const struct schedule *s, const struct apply_result *r, size_t i)
+{
+	const struct change *c = &p->changes.v[i];
+
+	for (size_t k = 0; k < c->requires.n; k++)
+		if (schedule_outcome(s, c->requires.v[k]) != OUTCOME_DONE)
+			return xasprintf("needs %s first", p->changes.v[c->requires.v[k]].key);
+	if (r->cancelled)
+		return xstrdup("interrupted");
+	return xstrdup(r->failed ? "nothing is removed after a failure" : "the time for this pass is over");
+}
+
+static void tell_not_started(const struct pool *p, const struct schedule *s, struct apply_result *r)
+{
+	const struct run_events *ev = p->o->events;
+
+	for (size_t i = 0; i < p->plan->changes.n; i++) {
+		const struct change *c = &p->plan->changes.v[i];
+		if (c->state != CHANGE_READY || schedule_outcome(s, i) != OUTCOME_SKIPPED)
+			continue;
+		_cleanup_free_ char *why = why_not_started(p->plan, s, r, i);
+		ev->skipped(ev->arg, c, why);
+		r->skipped++;
 	}
 }
 
@@ -257,8 +284,8 @@ int apply_plan(const struct plan *plan, const struct apply_options *o, struct ap
 		run_schedule(&p, s, r);
 	stop_workers(&p, workers);
 	r->out_of_sequence &= r->failed > 0;
-	for (size_t i = 0; i < plan->changes.n; i++)
-		r->skipped += plan->changes.v[i].state == CHANGE_READY && schedule_outcome(s, i) == OUTCOME_SKIPPED;
+	if (rc == 0)
+		tell_not_started(&p, s, r);
 
 	pthread_cond_destroy(&p.event_ready);
 	pthread_cond_destroy(&p.work_ready);

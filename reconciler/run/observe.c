@@ -213,7 +213,7 @@ int observe_cluster(struct session *s, const struct spec *spec, int64_t deadline
 		if (kinds[i]->fetch)
 			rc = kinds[i]->fetch(&f, err);
 	if (rc == 0 && cancel_requested())
-		rc = err_set(err, ERR_CANCELLED, "observing the cluster: interrupted, nothing was changed");
+		rc = err_set(err, ERR_CANCELLED, "observing the cluster: interrupted");
 	free(probes);
 	wants_free(w);
 	if (rc < 0) {

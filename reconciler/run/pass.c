@@ -28,6 +28,7 @@ struct pass {
 	char *state_dir, *backup_dir;
 	json_t *last;
 	int64_t deadline;
+	bool confirmed;      /* removals */
 	int64_t run;         /* row of the record; 0: nothing recorded yet */
 	/* One observation and its plan. */
 	struct snapshot *snap;
@@ -104,14 +105,25 @@ static int load_spec(struct pass *p, struct err *err)
 
 static int open_state(struct pass *p, struct err *err)
 {
+	p->state_dir = p->o->state_dir ? xstrdup(p->o->state_dir) : xasprintf(STATE_ROOT "/%s", spec_cluster(p->spec));
+	p->backup_dir = xasprintf("%s/backup", p->state_dir);
+	if (!p->o->dry_run && (store_lock(p->state_dir, err) < 0 || file_mkdirs(p->backup_dir, 0700, err) < 0))
+		return err_wrap(err, "nothing was changed");
+	return 0;
+}
+
+/*
+ * The store is opened when something in it is asked for: a pass that finds
+ * nothing to change does without. Always on the main thread first: before any
+ * gate is asked there, and before anything is applied.
+ */
+static void need_store(struct pass *p)
+{
 	struct err why = {0};
 	json_t *evidence = NULL;
 
-	p->state_dir = p->o->state_dir ? xstrdup(p->o->state_dir) : xasprintf(STATE_ROOT "/%s", spec_cluster(p->spec));
-	p->backup_dir = xasprintf("%s/backup", p->state_dir);
-	if (!p->o->dry_run &&
-	    (store_lock(p->state_dir, err) < 0 || file_mkdirs(p->backup_dir, 0700, err) < 0))
-		return err_wrap(err, "nothing was changed");
+	if (p->evidence)
+		return;
 	if (store_open(p->state_dir, !p->o->dry_run, &p->store, &why) < 0 ||
 	    store_applied(p->store, &p->last, &why) < 0 || store_evidence(p->store, &evidence, &why) < 0) {
 		if (why.code != ERR_NOT_FOUND || !p->o->dry_run)
@@ -119,7 +131,20 @@ static int open_state(struct pass *p, struct err *err)
 	}
 	p->evidence = evidence_new(evidence);
 	p->last = p->last ? p->last : json_object();
-	return 0;
+}
+
+static json_t *get_evidence(void *pass, const char *key)
+{
+	struct pass *p = pass;
+	need_store(p);
+	return evidence_get(p->evidence, key);
+}
+
+static void put_evidence(void *pass, const char *key, const json_t *value)
+{
+	struct pass *p = pass;
+	need_store(p);
+	evidence_put(p->evidence, key, value);
 }
 
 static int open_session(struct pass *p, struct err *err)
@@ -128,9 +153,9 @@ static int open_session(struct pass *p, struct err *err)
 		return -1;
 	struct cluster *c = &p->session->cluster;
 	c->backup_dir = p->backup_dir;
-	c->evidence_get = evidence_get;
-	c->evidence_put = evidence_put;
-	c->evidence_arg = p->evidence;
+	c->evidence_get = get_evidence;
+	c->evidence_put = put_evidence;
+	c->evidence_arg = p;
 	c->may_init = p->o->bootstrap;
 	c->refresh_images = p->o->refresh_images;
 	return 0;
@@ -142,6 +167,16 @@ static void ignore_progress(void *arg, const char *fmt, ...)
 	(void)fmt;
 }
 
+static bool has_gates(const struct resource_set *want)
+{
+	for (size_t i = 0; i < resource_count(want); i++) {
+		const struct kind *k = kind_find(resource_at(want, i)->kind);
+		if (k && k->gate && !k->apply)
+			return true;
+	}
+	return false;
+}
+
 static int make_plan(struct pass *p, struct err *err)
 {
 	int64_t limit = clock_ms() + OBSERVE_TIMEOUT_MS;
@@ -150,8 +185,13 @@ static int make_plan(struct pass *p, struct err *err)
 	if (observe_cluster(p->session, p->spec, limit < p->deadline ? limit : p->deadline, &p->snap, err) < 0 ||
 	    build_resources(p->spec, p->snap, &p->want, &p->live, err) < 0)
 		return -1;
-	_cleanup_json_ json_t *unmet = evidence_get(p->evidence, UNMET);
+	_cleanup_json_ json_t *unmet = has_gates(p->want) ? get_evidence(p, UNMET) : NULL;
 	p->plan = build_plan(p->spec, p->snap, p->want, p->live, p->last, unmet);
+	if (!p->evidence && !plan_is_empty(p->plan)) {
+		need_store(p); /* what was applied last explains the differences */
+		plan_free(p->plan);
+		p->plan = build_plan(p->spec, p->snap, p->want, p->live, p->last, unmet);
+	}
 	struct apply a = {
 		.cluster = &p->session->cluster,
 		.snap = p->snap,
@@ -211,7 +251,7 @@ static void flush_evidence(struct pass *p)
 
 static void set_unmet(struct pass *p, const char *key, bool unmet)
 {
-	_cleanup_json_ json_t *all = evidence_get(p->evidence, UNMET);
+	_cleanup_json_ json_t *all = get_evidence(p, UNMET);
 	bool known = json_object_get(all, key) != NULL;
 
 	if (known == unmet)
@@ -221,7 +261,7 @@ static void set_unmet(struct pass *p, const char *key, bool unmet)
 		json_set_bool(all, key, true);
 	else
 		json_object_del(all, key);
-	evidence_put(p->evidence, UNMET, json_object_size(all) ? all : NULL);
+	put_evidence(p, UNMET, json_object_size(all) ? all : NULL);
 }
 
 static void record_step(void *arg, const struct change *c, const struct step_result *r)
@@ -284,6 +324,7 @@ static int apply_once(struct pass *p, struct apply_result *r, struct err *err)
 		return -1;
 	p->result->done += r->done;
 	p->result->failed = r->failed;
+	p->result->interrupted = r->interrupted;
 	p->result->skipped = r->skipped;
 	return 0;
 }
@@ -325,6 +366,14 @@ static bool wait_for_gates(struct pass *p)
 	return clock_sleep(s * 1000);
 }
 
+/* Asked once in a pass, also when only a later plan removes something. */
+static bool is_confirmed(struct pass *p)
+{
+	if (!p->confirmed && plan_is_destructive(p->plan) && !p->o->yes)
+		p->confirmed = p->ev->confirm && p->ev->confirm(p->ev->arg, p->plan);
+	return p->confirmed || p->o->yes || !plan_is_destructive(p->plan);
+}
+
 /* One observation, plan and apply; *over when there is nothing more to do in this pass. */
 static int converge_once(struct pass *p, int *changing_plans, bool *over, struct err *err)
 {
@@ -353,17 +402,15 @@ static int converge_once(struct pass *p, int *changing_plans, bool *over, struct
 		p->result->exit_status = 1;
 		return 0;
 	}
-	if (*changing_plans == 1 && plan_is_destructive(p->plan) && !p->o->yes &&
-	    !(p->ev->confirm && p->ev->confirm(p->ev->arg, p->plan))) {
-		p->result->message = xstrdup("not confirmed: nothing was changed");
+	if (!is_confirmed(p)) {
+		p->result->message = xasprintf("not confirmed: nothing %swas changed", p->result->done ? "more " : "");
 		p->result->exit_status = 1;
 		return 0;
 	}
 	if (apply_once(p, &ar, err) < 0)
 		return -1;
 	if (ar.cancelled) {
-		p->result->message = xasprintf("interrupted: %zu changes were made, %zu were not started; run again to go on",
-		                               p->result->done, ar.skipped);
+		p->result->message = xstrdup("interrupted; run again to go on");
 		p->result->exit_status = 1;
 	} else if (ar.failed && !ar.out_of_sequence) {
 		p->result->exit_status = err_exit_status(ar.worst);

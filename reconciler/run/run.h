@@ -48,7 +48,7 @@ struct run_options {
 struct run_result {
 	int exit_status;   /* as the README's table: 0, 1, 2 (pending, dry run only), 3, 5 */
 	int plans;         /* how many were made */
-	size_t done, failed, skipped;
+	size_t done, failed, interrupted, skipped;
 	char *message;     /* malloc'ed; what an operator has to know at the end; NULL: nothing */
 };
 void run_result_free(struct run_result *r);

@@ -143,18 +143,20 @@ static void remove_leftovers(const struct git *g)
 	nftw(g->repo, remove_leftover, 16, FTW_PHYS);
 }
 
-static int fetch_with_helper(const struct git *g, bool head, int64_t deadline, struct err *err)
+/* Makes the cache, and fetches into it unless url is NULL. Ends by itself when it can, so that the trace has it. */
+static int fetch_with_helper(const struct git *g, const char *url, bool head, int64_t deadline, struct err *err)
 {
 	_cleanup_str_ struct str ignored = {0};
+	_cleanup_proc_result_ struct proc_result result = {0};
 	struct proc *p;
 
 	if (start_helper(g, deadline, &p, err) < 0)
 		return -1;
-	int r = ask(p, "cache", 0, g->repo, &ignored, err);
-	if (r == 0)
-		r = ask(p, "fetch", head, g->url, &ignored, err);
-	proc_kill(p);
-	return r;
+	if (ask(p, "cache", 0, g->repo, &ignored, err) < 0 || (url && ask(p, "fetch", head, url, &ignored, err) < 0)) {
+		proc_kill(p);
+		return -1;
+	}
+	return proc_finish(p, &result, err);
 }
 
 /* What the child is to see instead of, or beside, our environment. */
@@ -194,18 +196,6 @@ static int git_error(const struct proc_result *r, struct err *err)
 	return err_set(err, code, "%.*s", (int)len, text);
 }
 
-static int make_cache(const struct git *g, int64_t deadline, struct err *err)
-{
-	_cleanup_str_ struct str ignored = {0};
-	struct proc *p;
-
-	if (start_helper(g, deadline, &p, err) < 0)
-		return -1;
-	int r = ask(p, "cache", 0, g->repo, &ignored, err);
-	proc_kill(p);
-	return r;
-}
-
 /* libgit2's own ssh ignores ~/.ssh/config (FACTS I), and with it ProxyJump, agents and known hosts. */
 static int fetch_with_git(const struct git *g, bool head, int64_t deadline, struct err *err)
 {
@@ -229,7 +219,7 @@ static int fetch_with_git(const struct git *g, bool head, int64_t deadline, stru
 			      NULL};
 	_cleanup_proc_result_ struct proc_result result = {0};
 
-	if (make_cache(g, deadline, err) < 0)
+	if (fetch_with_helper(g, NULL, false, deadline, err) < 0)
 		return -1;
 	const char **env = git_environment();
 	struct proc_options o = {.argv = argv, .env = env, .deadline = deadline};
@@ -250,7 +240,7 @@ static int fetch_locked(const struct git *g, const struct source_options *o, str
 	remove_leftovers(g);
 	if (url_classify(g->url) == URL_SSH)
 		return fetch_with_git(g, head, o->deadline, err);
-	return fetch_with_helper(g, head, o->deadline, err);
+	return fetch_with_helper(g, g->url, head, o->deadline, err);
 }
 
 static int fetch(const struct git *g, const struct source_options *o, struct err *err)

@@ -49,12 +49,15 @@ static bool is_owner_error(int rc)
 	return rc == GIT_EOWNER || (rc == GIT_ENOTFOUND && e && strstr(e->message, "safe.directory"));
 }
 
+/* what was attempted; NULL where the caller says it. */
 static int git_failed(struct err *err, int rc, const char *what)
 {
 	const git_error *e = git_error_last();
+	const char *why = e ? e->message : "libgit2 does not say why";
+
 	if (is_owner_error(rc))
-		return err_set(err, ERR_DENIED, "%s: the repository there belongs to another user", what);
-	return err_set(err, code_of(rc), "%s: %s", what, e ? e->message : "libgit2 does not say why");
+		return err_set(err, ERR_DENIED, "the repository there belongs to another user");
+	return err_set(err, code_of(rc), "%s%s%s", what ? what : "", what ? ": " : "", why);
 }
 
 /* Repositories */
@@ -108,7 +111,12 @@ static int fetch(struct helper *h, const char *url, long long head, struct str *
 	if (rc == 0)
 		rc = git_remote_fetch(remote, &refspecs, &o, NULL);
 	git_remote_free(remote);
-	return rc == 0 ? 0 : git_failed(err, rc, "fetching");
+	if (rc == 0)
+		return 0;
+	const git_error *e = git_error_last();
+	if (rc == GIT_EAUTH || (e && strstr(e->message, "authentication required")))
+		return err_set(err, ERR_DENIED, "it asks for a user and password; the URL has none, or they are wrong");
+	return git_failed(err, rc, NULL);
 }
 
 /* Refs */
@@ -305,7 +313,7 @@ static int read_blob(struct helper *h, const git_oid *id, long long max, struct 
 	git_blob *blob;
 	git_odb *odb;
 	git_object_t type;
-	size_t size;
+	size_t size = 0;
 	int rc = git_repository_odb(&odb, h->repo);
 
 	if (rc == 0) {

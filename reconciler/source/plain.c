@@ -39,8 +39,8 @@ int plain_open(const char *path, struct plain **out, char **name, struct str *te
 	/* The spec itself is what the user named, wherever that leads. */
 	if (file_read(file, SPEC_MAX, text, err) < 0) {
 		if (is_dir && err->code == ERR_NOT_FOUND)
-			return err_set(err, ERR_NOT_FOUND, "there is no %s in %s: name the spec, or its directory",
-				       SOURCE_FILE, str_eq(path, ".") ? "this directory" : path);
+			return err_set(err, ERR_NOT_FOUND, "there is no %s: name the spec, or the directory it is in",
+				       file);
 		return err_wrap(err, "reading the spec");
 	}
 	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);

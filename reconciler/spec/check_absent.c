@@ -35,11 +35,11 @@ static void contradiction(struct checker *c, const struct snode *absent)
 
 	if (snode_scalar(service) && member_of(c, "services", service->text))
 		check_error(c, service->mark, "absent '%s': the spec also has service '%s'; it cannot be both",
-			    absent->key, service->text);
+			    absent->key, snode_shown(service));
 	if (snode_scalar(container) && str_eq(container->text, snode_str(traefik, "container")) &&
 	    str_eq(snode_str(absent, "node"), snode_str(traefik, "node")))
 		check_error(c, container->mark, "absent '%s': '%s' is the Traefik of this spec; it cannot be both",
-			    absent->key, container->text);
+			    absent->key, snode_shown(container));
 }
 
 static bool contains(const char *text, const char *word)

@@ -46,8 +46,9 @@ static void same(struct checker *c, const struct snode *nodes, const char *key, 
 		if (!name && strcmp(key, "hostname") == 0)
 			name = nodes->items[i]->key;
 		if (name)
-			vec_push(&list,
-				 ((struct named){name, nodes->items[i], n ? n->mark : nodes->items[i]->key_mark}));
+			vec_push(&list, ((struct named){.name = name,
+							.item = nodes->items[i],
+							.mark = n ? n->mark : nodes->items[i]->key_mark}));
 	}
 	named_sort(list.v, list.n);
 	for (size_t i = 1; i < list.n; i++)
@@ -96,7 +97,7 @@ static void default_addresses(struct checker *c, const struct snode *nodes)
 			  "[10.64.0.0/14]"
 			: "node '%s': %s lies in 10.0.0.0/8, from which Swarm takes the subnets of its networks unless "
 			  "told otherwise; write swarm.default_addr_pool with a range that the LAN does not use",
-		(in_ingress ? in_ingress : node)->key, address->text);
+		(in_ingress ? in_ingress : node)->key, snode_shown(address));
 }
 
 struct subnet {
@@ -115,16 +116,17 @@ static void check_pool(struct checker *c, const struct subnet *pool)
 	const struct snode *swarm = section_of(c, "swarm"), *size = snode_get(swarm, "subnet_size");
 	const struct snode *node = node_within(c, &pool->net);
 	int64_t bits = snode_int(swarm, "subnet_size", 24);
+	char shown[NUMBER_SIZE];
 
 	if (node)
 		check_error(
 			c, pool->text->mark,
 			"swarm: the pool %s overlaps the address %s of node '%s': containers could not reach that host",
-			pool->text->text, snode_str(node, "address"), node->key);
+			snode_shown(pool->text), snode_shown(snode_get(node, "address")), node->key);
 	if (bits < pool->net.bits)
 		check_error(c, size && !size->is_default ? size->mark : pool->text->mark,
-			    "swarm: a subnet of size /%lld does not fit into the pool %s", (long long)bits,
-			    pool->text->text);
+			    "swarm: a subnet of size /%s does not fit into the pool %s",
+			    number_shown(shown, size, bits), snode_shown(pool->text));
 }
 
 static void pools(struct checker *c, const struct snode *swarm)
@@ -145,7 +147,7 @@ static void pools(struct checker *c, const struct snode *swarm)
 	for (size_t i = 1; i < list.n; i++)
 		if (net4_overlap(&list.v[i - 1].net, &list.v[i].net))
 			check_error(c, list.v[i].text->mark, "swarm: the pools %s and %s overlap",
-				    list.v[i - 1].text->text, list.v[i].text->text);
+				    snode_shown(list.v[i - 1].text), snode_shown(list.v[i].text));
 	vec_free(&list);
 }
 
@@ -169,7 +171,7 @@ static bool subnet_read(struct checker *c, const struct snode *network, const st
 			c, text->mark,
 			"network '%s': its subnet %s overlaps the address %s of node '%s': containers could not reach "
 			"that host",
-			network->key, text->text, snode_str(node, "address"), node->key);
+			network->key, snode_shown(text), snode_shown(snode_get(node, "address")), node->key);
 	out->network = network;
 	out->text = text;
 	return true;
@@ -185,7 +187,7 @@ static void gateway_within(struct checker *c, const struct subnet *s, const stru
 		if (snode_scalar(n) && net4_parse(n->text, &net) &&
 		    (!net4_overlap(&net, &s->net) || net.bits < s->net.bits))
 			check_error(c, n->mark, "network '%s': %s %s does not lie in the subnet %s", s->network->key,
-				    keys[i], n->text, s->text->text);
+				    keys[i], snode_shown(n), snode_shown(s->text));
 	}
 }
 
@@ -208,8 +210,8 @@ static void subnets(struct checker *c, const struct snode *networks)
 	for (size_t i = 1; i < list.n; i++)
 		if (net4_overlap(&list.v[i - 1].net, &list.v[i].net))
 			check_error(c, list.v[i].text->mark, "network '%s': its subnet %s overlaps %s of network '%s'",
-				    list.v[i].network->key, list.v[i].text->text, list.v[i - 1].text->text,
-				    list.v[i - 1].network->key);
+				    list.v[i].network->key, snode_shown(list.v[i].text),
+				    snode_shown(list.v[i - 1].text), list.v[i - 1].network->key);
 	vec_free(&list);
 }
 
@@ -238,13 +240,16 @@ static void unique_names(struct checker *c, const struct snode *section)
 	for (size_t i = 0; i < section->n_items; i++) {
 		const struct snode *item = section->items[i];
 		const char *name = snode_str(item, "name");
-		vec_push(&list, ((struct named){name ? name : item->key, item, item->key_mark}));
+		vec_push(&list, ((struct named){.name = name ? name : item->key,
+						.shown = name ? snode_shown(snode_get(item, "name")) : item->key,
+						.item = item,
+						.mark = item->key_mark}));
 	}
 	named_sort(list.v, list.n);
 	for (size_t i = 1; i < list.n; i++)
 		if (strcmp(list.v[i - 1].name, list.v[i].name) == 0)
 			check_error(c, list.v[i].mark, "%s: '%s' and '%s' have the same name '%s' in the Engine",
-				    section->key, list.v[i - 1].item->key, list.v[i].item->key, list.v[i].name);
+				    section->key, list.v[i - 1].item->key, list.v[i].item->key, list.v[i].shown);
 	vec_free(&list);
 }
 

@@ -21,11 +21,19 @@ int64_t replicas_max(const struct snode *service)
 	return scale ? snode_int(scale, "max", 1) : snode_int(snode_get(service, "deploy"), "replicas", 1);
 }
 
+const char *replicas_shown(char buf[static NUMBER_SIZE], const struct snode *service)
+{
+	const struct snode *scale = snode_get(service, "scale");
+
+	return number_shown(buf, scale ? snode_get(scale, "max") : snode_path(service, "deploy.replicas"),
+			    replicas_max(service));
+}
+
 static void mode(struct checker *c, const struct snode *service)
 {
 	const struct snode *deploy = snode_get(service, "deploy"), *replicas = snode_get(deploy, "replicas"),
 			   *scale = snode_get(service, "scale"), *update = snode_get(deploy, "update_config");
-	const char *m = mode_of(service);
+	const char *m = mode_of(service), *shown = snode_shown_part(snode_get(deploy, "mode"), m);
 
 	if (snode_scalar(scale)) {
 		check_error(
@@ -38,10 +46,10 @@ static void mode(struct checker *c, const struct snode *service)
 	if (replicas && service_is_global(service))
 		check_error(c, replicas->key_mark,
 			    "service '%s': replicas does not go with mode: %s, which runs one task per node",
-			    service->key, m);
+			    service->key, shown);
 	if (scale && strcmp(m, "replicated") != 0)
 		check_error(c, scale->key_mark, "service '%s': scale goes with mode: replicated only, not with %s",
-			    service->key, m);
+			    service->key, shown);
 	else if (scale && replicas)
 		check_error(
 			c, replicas->key_mark,
@@ -75,7 +83,7 @@ static void resources(struct checker *c, const struct snode *service)
 				   service->key, amounts[i].what, amounts[i].key);
 		else if (wish->type == SNODE_INT && wish->integer > limit->integer)
 			check_error(c, wish->mark, "service '%s': the %s reservation %s is more than the limit %s",
-				    service->key, amounts[i].what, wish->text, limit->text);
+				    service->key, amounts[i].what, snode_shown(wish), snode_shown(limit));
 	}
 	/* moby: verifyContainerResources */
 	const struct snode *memory = snode_get(limits, "memory");
@@ -87,36 +95,38 @@ static void scale_bounds(struct checker *c, const struct snode *service)
 {
 	const struct snode *scale = snode_get(service, "scale"), *max = snode_get(scale, "max");
 	int64_t low = snode_int(scale, "min", 1), high = snode_int(scale, "max", low);
+	char shown[2][NUMBER_SIZE];
 
 	if (max && low > high)
-		check_error(c, max->mark, "service '%s': scale.max %lld is less than scale.min %lld", service->key,
-			    (long long)high, (long long)low);
+		check_error(c, max->mark, "service '%s': scale.max %s is less than scale.min %s", service->key,
+			    number_shown(shown[0], max, high), number_shown(shown[1], snode_get(scale, "min"), low));
 }
 
-static void metric_query(struct checker *c, const char *who, const struct snode *metric, const char *type)
+static void metric_query(struct checker *c, const char *who, const struct snode *metric, const struct snode *type)
 {
 	const struct snode *query = snode_get(metric, "query");
-	bool own = strcmp(type, "prometheus") == 0;
+	bool own = strcmp(type->text, "prometheus") == 0;
 
 	if (own && !query)
 		check_error(c, metric->mark, "%s: a metric of type prometheus needs query", who);
 	if (!own && query)
-		check_error(c, query->key_mark, "%s: query goes with type: prometheus only; %s has its own", who, type);
+		check_error(c, query->key_mark, "%s: query goes with type: prometheus only; %s has its own", who,
+			    snode_shown(type));
 }
 
 static void metric_needs(struct checker *c, const char *who, const struct snode *service, const struct snode *metric,
-			 const char *type)
+			 const struct snode *type)
 {
 	const struct snode *reserved = snode_path(service, "deploy.resources.reservations");
-	bool cpu = strcmp(type, "cpu") == 0, memory = strcmp(type, "memory") == 0;
+	bool cpu = strcmp(type->text, "cpu") == 0, memory = strcmp(type->text, "memory") == 0;
 
-	if (strcmp(type, "in_flight") == 0 && snode_count(snode_get(service, "route")) == 0)
+	if (strcmp(type->text, "in_flight") == 0 && snode_count(snode_get(service, "route")) == 0)
 		check_error(c, metric->mark, "%s: in_flight counts requests in Traefik, so the service needs a route",
 			    who);
 	if ((cpu && !snode_get(reserved, "cpus")) || (memory && !snode_get(reserved, "memory")))
 		check_error(c, metric->mark,
 			    "%s: %s is a percentage of what a task reserves; write deploy.resources.reservations.%s",
-			    who, type, cpu ? "cpus" : "memory");
+			    who, snode_shown(type), cpu ? "cpus" : "memory");
 	if (memory)
 		check_warn(c, metric->mark,
 			   "%s: memory does not go down when a task has less to do, so a service that scales up on it "
@@ -148,8 +158,8 @@ static void metrics(struct checker *c, const struct snode *service)
 
 	who_is(who, "service", service);
 	for (size_t i = 0; i < snode_count(list); i++) {
-		const char *type = snode_str(list->items[i], "type");
-		if (!type)
+		const struct snode *type = snode_get(list->items[i], "type");
+		if (!snode_scalar(type))
 			continue;
 		metric_query(c, who, list->items[i], type);
 		metric_needs(c, who, service, list->items[i], type);

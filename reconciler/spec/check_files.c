@@ -10,8 +10,20 @@
 #define SECRET_MAX 512000  /* swarmkit: MaxSecretSize */
 #define ENV_FILE_MAX ((size_t)1 << 20)
 
-/* Reads the file that n names; what fails is a finding at n. Returns false then. */
-static bool read_named(struct checker *c, const struct snode *n, const char *what, size_t max, struct str *out)
+/* A new string. The path stands in err's message too. */
+static char *reading_failed(const struct snode *path, const struct err *err)
+{
+	if (!path->from_env)
+		return xstrdup(err->msg);
+	return xasprintf("reading '%s': %s", snode_shown(path), err_code_name(err->code));
+}
+
+/*
+ * Reads the file that n names; what fails is a finding at n. Returns false then. A file that does not exist is a
+ * warning when what it is for can wait for it.
+ */
+static bool read_named(struct checker *c, const struct snode *n, const char *what, bool can_wait, size_t max,
+		       struct str *out)
 {
 	struct err err = {0};
 
@@ -19,12 +31,16 @@ static bool read_named(struct checker *c, const struct snode *n, const char *wha
 		check_error(c, n->mark,
 			    "%s: the file '%s' cannot be read, because the spec does not come from a directory or "
 			    "a repository",
-			    what, n->text);
+			    what, snode_shown(n));
 		return false;
 	}
 	if (c->files->read(c->files, n->text, max, out, &err) == 0)
 		return true;
-	check_error(c, n->mark, "%s: %s", what, err.msg);
+	_cleanup_free_ char *why = reading_failed(n, &err);
+	if (can_wait && err.code == ERR_NOT_FOUND)
+		check_warn(c, n->mark, "%s: %s; the plan blocks what uses it until the file is there", what, why);
+	else
+		check_error(c, n->mark, "%s: %s", what, why);
 	return false;
 }
 
@@ -57,7 +73,7 @@ static void object(struct checker *c, const struct snode *item, const char *kind
 
 	who_is(who, kind, item);
 	object_name(c, item, who);
-	if (snode_scalar(file) && read_named(c, file, who, max, &text))
+	if (snode_scalar(file) && read_named(c, file, who, true, max, &text))
 		content_size(c, file, who, text.len, max);
 	if (snode_scalar(content))
 		content_size(c, content, who, strlen(content->text), max);
@@ -86,7 +102,7 @@ static const char *skip_quoted(const char *p)
 struct env_file {
 	struct checker *c;
 	const struct snode *node; /* names the file */
-	const char *who, *path;
+	const char *who, *path;   /* for messages */
 	bool raw;
 };
 
@@ -144,11 +160,11 @@ static void env_file(struct checker *c, const struct snode *service, const struc
 	    c->files->read(c->files, path->text, ENV_FILE_MAX, &text, &err) < 0 && err.code == ERR_NOT_FOUND)
 		return;
 	str_reset(&text);
-	if (!read_named(c, path, who, ENV_FILE_MAX, &text))
+	if (!read_named(c, path, who, false, ENV_FILE_MAX, &text))
 		return;
-	struct env_file f = {c, path, who, path->text, str_eq(snode_str(item, "format"), "raw")};
+	struct env_file f = {c, path, who, snode_shown(path), str_eq(snode_str(item, "format"), "raw")};
 	if (memchr(str_cstr(&text), '\0', text.len))
-		check_error(c, path->mark, "%s: %s is not a text file", who, path->text);
+		check_error(c, path->mark, "%s: %s is not a text file", who, f.path);
 	else
 		variables(&f, str_cstr(&text));
 }

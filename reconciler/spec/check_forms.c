@@ -40,7 +40,8 @@ static void mount_short(const struct snode *item, struct mounts *out)
 {
 	const char *text = item->text;
 	size_t first = strcspn(text, ":");
-	struct mount_view m = {.type = MOUNT_VOLUME, .is_short = true, .mark = item->mark};
+	struct mount_view m = {
+		.type = MOUNT_VOLUME, .is_short = true, .mark = item->mark, .source_from = item, .target_from = item};
 
 	if (!text[first]) {
 		m.target = without_slash(xstrdup(text));
@@ -71,6 +72,8 @@ static void mount_long(const struct snode *item, struct mounts *out)
 				.type = types[i].type,
 				.source = source ? xstrdup(source) : NULL,
 				.target = without_slash(xstrdup(target)),
+				.source_from = snode_get(item, "source"),
+				.target_from = snode_get(item, "target"),
 				.read_only = snode_bool(item, "read_only", false),
 				.mark = item->mark,
 			};
@@ -161,13 +164,21 @@ const char *port_parse(const char *text, struct port_view *out)
 	return last && published_high - out->published != high - low ? "has ranges of different length" : NULL;
 }
 
+/* The part that holds a variable's value, if one does. */
+static const struct snode *port_from(const struct snode *item)
+{
+	const struct snode *published = snode_get(item, "published"), *protocol = snode_get(item, "protocol");
+
+	return published && published->from_env ? published : protocol && protocol->from_env ? protocol : item;
+}
+
 void ports_read(const struct snode *service, struct ports *out)
 {
 	const struct snode *list = snode_get(service, "ports");
 
 	for (size_t i = 0; i < snode_count(list); i++) {
 		const struct snode *item = list->items[i];
-		struct port_view p = {.mark = item->mark, .count = 1};
+		struct port_view p = {.mark = item->mark, .from = port_from(item), .count = 1};
 		if (item->type == SNODE_MAP) {
 			p.published = (long)snode_int(item, "published", 0);
 			p.target = (long)snode_int(item, "target", 0);

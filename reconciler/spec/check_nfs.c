@@ -32,7 +32,7 @@ static void export_clients(struct checker *c, const struct snode *nfs)
 				    "nfs '%s': '%s' is not a client: a node, an address, a network or a host name; "
 				    "options stand "
 				    "under options",
-				    nfs->key, text);
+				    nfs->key, snode_shown(client));
 		else if (strcmp(text, "*") == 0)
 			check_warn(c, client->mark,
 				   "nfs '%s': '*' exports to every host that can reach the server; name the nodes",
@@ -42,7 +42,7 @@ static void export_clients(struct checker *c, const struct snode *nfs)
 				   "nfs '%s': with rw and no_root_squash everyone who is root on a machine of %s owns "
 				   "these files; "
 				   "write ro and root_squash, or name the nodes",
-				   nfs->key, text);
+				   nfs->key, snode_shown(client));
 	}
 }
 
@@ -62,7 +62,7 @@ static void export_options(struct checker *c, const struct snode *nfs)
 		const char *text = snode_scalar(options->items[i]);
 		if (text && strpbrk(text, ", ()"))
 			check_error(c, options->items[i]->mark, "nfs '%s': '%s' is not one export option; write a list",
-				    nfs->key, text);
+				    nfs->key, snode_shown(options->items[i]));
 	}
 }
 
@@ -80,7 +80,7 @@ static void mount_options(struct checker *c, const struct snode *nfs)
 		const char *text = snode_scalar(options->items[i]);
 		if (text && strpbrk(text, ", "))
 			check_error(c, options->items[i]->mark, "nfs '%s': '%s' is not one mount option; write a list",
-				    nfs->key, text);
+				    nfs->key, snode_shown(options->items[i]));
 		if (str_eq(text, "soft"))
 			check_warn(
 				c, options->items[i]->mark,
@@ -122,15 +122,25 @@ static void mount_nodes(struct checker *c, const struct snode *nfs)
 			check_error(c, list->items[i]->mark,
 				    "nfs '%s': '%s' is the server and has the directory already; leave it out of "
 				    "mount.nodes",
-				    nfs->key, server);
+				    nfs->key, snode_shown(list->items[i]));
 		for (size_t k = 0; k < snode_count(clients) && !covered; k++)
 			covered = client_covers(clients->items[k], node);
 		if (!covered)
 			check_error(c, list->items[i]->mark,
 				    "nfs '%s': '%s' mounts it but is not among export.clients, so the server would "
 				    "refuse it",
-				    nfs->key, node->key);
+				    nfs->key, snode_shown(list->items[i]));
 	}
+}
+
+static struct named place(struct arena *a, const struct snode *nfs, const struct snode *path, const struct snode *node)
+{
+	return (struct named){
+		.name = arena_printf(a, "%s on node '%s'", path->text, node->text),
+		.shown = arena_printf(a, "%s on node '%s'", snode_shown(path), snode_shown(node)),
+		.item = nfs,
+		.mark = path->mark,
+	};
 }
 
 /* One path can hold one file system. */
@@ -141,23 +151,19 @@ static void places(struct checker *c, const struct snode *section)
 
 	for (size_t i = 0; i < section->n_items; i++) {
 		const struct snode *nfs = section->items[i], *mount = snode_get(nfs, "mount"),
-				   *nodes = snode_get(mount, "nodes");
-		const char *server = snode_str(nfs, "server"), *path = snode_str(nfs, "path"),
-			   *at = snode_str(mount, "path");
-		if (server && path)
-			vec_push(&list, ((struct named){arena_printf(a, "%s on node '%s'", path, server), nfs,
-							snode_get(nfs, "path")->mark}));
-		for (size_t k = 0; at && k < snode_count(nodes); k++)
-			if (snode_scalar(nodes->items[k]) && !str_eq(nodes->items[k]->text, server))
-				vec_push(&list,
-					 ((struct named){arena_printf(a, "%s on node '%s'", at, nodes->items[k]->text),
-							 nfs, snode_get(mount, "path")->mark}));
+				   *nodes = snode_get(mount, "nodes"), *server = snode_get(nfs, "server"),
+				   *path = snode_get(nfs, "path"), *at = snode_get(mount, "path");
+		if (snode_scalar(server) && snode_scalar(path))
+			vec_push(&list, place(a, nfs, path, server));
+		for (size_t k = 0; snode_scalar(at) && k < snode_count(nodes); k++)
+			if (snode_scalar(nodes->items[k]) && !str_eq(nodes->items[k]->text, snode_scalar(server)))
+				vec_push(&list, place(a, nfs, at, nodes->items[k]));
 	}
 	named_sort(list.v, list.n);
 	for (size_t i = 1; i < list.n; i++)
 		if (strcmp(list.v[i - 1].name, list.v[i].name) == 0 && list.v[i - 1].item != list.v[i].item)
 			check_error(c, list.v[i].mark, "nfs '%s': %s is already nfs '%s'", list.v[i].item->key,
-				    list.v[i].name, list.v[i - 1].item->key);
+				    list.v[i].shown, list.v[i - 1].item->key);
 	vec_free(&list);
 	arena_free(a);
 }
@@ -195,7 +201,8 @@ static void bind_source(struct checker *c, const struct snode *service, const st
 				   "service '%s': it may run on node '%s', where nfs '%s' is not mounted and %s is "
 				   "missing or empty; "
 				   "mount it there, or add a placement constraint",
-				   service->key, nodes->items[i]->key, nfs->key, m->source);
+				   service->key, nodes->items[i]->key, nfs->key,
+				   snode_shown_part(m->source_from, m->source));
 			return;
 		}
 }

@@ -25,7 +25,8 @@ struct edge {
 };
 
 struct vertex {
-	char *key; /* "kind/name" */
+	char *key;                    /* "kind/name" */
+	const struct snode *named_by; /* NULL: by a key */
 	const struct snode *after;
 	VEC(struct edge) edges;
 	enum { NEW, OPEN, DONE } state;
@@ -38,9 +39,11 @@ struct graph {
 	VEC(struct vertex) list; /* sorted by key once complete */
 };
 
-static void declare(struct graph *g, const char *kind, const char *name, const struct snode *item)
+static void declare(struct graph *g, const char *kind, const char *name, const struct snode *named_by,
+		    const struct snode *item)
 {
-	struct vertex v = {.key = xasprintf("%s/%s", kind, name), .after = snode_get(item, "after")};
+	struct vertex v = {
+		.key = xasprintf("%s/%s", kind, name), .named_by = named_by, .after = snode_get(item, "after")};
 
 	vec_push(&g->list, v);
 }
@@ -62,7 +65,7 @@ static void declare_section(struct graph *g, const char *section, const char *ki
 	const struct snode *map = section_of(g->c, section);
 
 	for (size_t i = 0; i < snode_count(map) && map->type == SNODE_MAP; i++)
-		declare(g, kind, map->items[i]->key, map->items[i]);
+		declare(g, kind, map->items[i]->key, NULL, map->items[i]);
 }
 
 static void declare_nfs(struct graph *g, const struct snode *nfs)
@@ -70,12 +73,12 @@ static void declare_nfs(struct graph *g, const struct snode *nfs)
 	const struct snode *export = snode_get(nfs, "export"), *mount = snode_get(nfs, "mount"),
 			   *nodes = snode_get(mount, "nodes");
 
-	declare(g, "directory", nfs->key, nfs);
+	declare(g, "directory", nfs->key, NULL, nfs);
 	if (export)
-		declare(g, "export", nfs->key, export);
+		declare(g, "export", nfs->key, NULL, export);
 	for (size_t i = 0; i < snode_count(nodes); i++) {
 		_cleanup_free_ char *name = xasprintf("%s@%s", nfs->key, snode_scalar(nodes->items[i]));
-		declare(g, "mount", name, mount);
+		declare(g, "mount", name, nodes->items[i], mount);
 	}
 }
 
@@ -83,13 +86,13 @@ static void declare_nfs(struct graph *g, const struct snode *nfs)
 static void declare_traefik(struct graph *g)
 {
 	const struct snode *traefik = section_of(g->c, "traefik");
-	const char *container = snode_str(traefik, "container");
+	const struct snode *container = snode_get(traefik, "container");
 
-	if (!container)
+	if (!snode_scalar(container))
 		return;
-	declare(g, "container", container, traefik);
+	declare(g, "container", container->text, container, traefik);
 	if (snode_get(traefik, "swarm_mode"))
-		declare(g, "traefik", container, traefik);
+		declare(g, "traefik", container->text, container, traefik);
 }
 
 static void declare_all(struct graph *g)
@@ -101,7 +104,8 @@ static void declare_all(struct graph *g)
 		{"secrets", "secret"}, {"services", "service"}, {"absent", "absent"},
 	};
 	const struct snode *nfs = section_of(g->c, "nfs"), *services = section_of(g->c, "services"),
-			   *models = section_of(g->c, "models"), *present = snode_get(models, "present");
+			   *models = section_of(g->c, "models"), *present = snode_get(models, "present"),
+			   *cluster = snode_get(g->c->root, "cluster");
 
 	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
 		declare_section(g, sections[i].section, sections[i].kind);
@@ -109,32 +113,40 @@ static void declare_all(struct graph *g)
 		declare_nfs(g, nfs->items[i]);
 	for (size_t i = 0; i < snode_count(services); i++)
 		if (snode_count(snode_get(services->items[i], "route")) > 0)
-			declare(g, "route", services->items[i]->key, NULL);
+			declare(g, "route", services->items[i]->key, NULL, NULL);
 	for (size_t i = 0; i < snode_count(present); i++)
 		if (snode_scalar(present->items[i]))
-			declare(g, "model", present->items[i]->text, models);
-	if (snode_str(g->c->root, "cluster"))
-		declare(g, "swarm", snode_str(g->c->root, "cluster"), NULL);
+			declare(g, "model", present->items[i]->text, present->items[i], models);
+	if (snode_scalar(cluster))
+		declare(g, "swarm", cluster->text, cluster, NULL);
 	declare_traefik(g);
 	if (g->list.n > 0)
 		qsort(g->list.v, g->list.n, sizeof(*g->list.v), compare);
 }
 
+static bool is_hidden(const struct vertex *v)
+{
+	return v->named_by && v->named_by->from_env;
+}
+
 /* A name of the same kind that is alike; for a mount the first of its nodes. */
-static const char *hint_key(char hint[static HINT_SIZE], const struct graph *g, const char *key)
+static const char *hint_key(char hint[static HINT_SIZE], const struct graph *g, const struct snode *item)
 {
 	VEC(const char *) keys = {0};
+	const char *key = item->text;
 	size_t kind = strcspn(key, "/") + 1, len = strlen(key);
 
-	for (size_t i = 0; i < g->list.n; i++) {
+	for (size_t i = 0; i < g->list.n && !item->from_env; i++) {
 		const char *known = g->list.v[i].key;
+		if (is_hidden(&g->list.v[i]))
+			continue;
 		if (strncmp(known, key, len) == 0 && known[len] == '@' && !hint[0])
 			snprintf(hint, HINT_SIZE, "; did you mean '%s'?", known);
 		if (strncmp(known, key, kind) == 0)
 			vec_push(&keys, known);
 	}
 	if (!hint[0])
-		hint_of(g->c, hint, key, keys.v, keys.n);
+		hint_of(g->c, hint, item, key, keys.v, keys.n);
 	vec_free(&keys);
 	return hint;
 }
@@ -150,7 +162,7 @@ static struct vertex *target(struct graph *g, const struct snode *item, const ch
 	size_t len = strcspn(key, "/");
 	if (!key[len] || !key[len + 1]) {
 		check_error(g->c, item->mark, "%s: '%s' is not of the form kind/name, for example service/web", what,
-			    key);
+			    snode_shown(item));
 		return NULL;
 	}
 	_cleanup_free_ char *kind = xasprintf("%.*s", (int)len, key);
@@ -158,13 +170,14 @@ static struct vertex *target(struct graph *g, const struct snode *item, const ch
 	while (k < ARRAY_SIZE(kinds) && strcmp(kinds[k], kind) != 0)
 		k++;
 	if (k == ARRAY_SIZE(kinds)) {
-		check_error(g->c, item->mark, "%s: there is no kind '%s'%s", what, kind,
-			    hint_of(g->c, hint, kind, kinds, ARRAY_SIZE(kinds)));
+		check_error(g->c, item->mark, "%s: there is no kind '%s'%s", what, snode_shown_part(item, kind),
+			    hint_of(g->c, hint, item, kind, kinds, ARRAY_SIZE(kinds)));
 		return NULL;
 	}
 	struct vertex *v = find(g, key);
 	if (!v)
-		check_error(g->c, item->mark, "%s: this spec has no %s%s", what, key, hint_key(hint, g, key));
+		check_error(g->c, item->mark, "%s: this spec has no %s%s", what, snode_shown(item),
+			    hint_key(hint, g, item));
 	return v;
 }
 
@@ -266,6 +279,13 @@ static void connect_after(struct graph *g, struct vertex *from)
 	}
 }
 
+static void put_vertex(struct str *out, const struct vertex *v)
+{
+	size_t kind = strcspn(v->key, "/") + 1;
+
+	str_addf(out, "%.*s%s", (int)kind, v->key, snode_shown_part(v->named_by, v->key + kind));
+}
+
 /*
  * The circle that closes with the edge from at: at <- … <- to. A long one is
  * cut in the middle, and of many the first few are enough to mend.
@@ -284,14 +304,17 @@ static void report_circle(struct graph *g, size_t at, size_t to)
 	for (size_t i = back.n; i-- > 0;) {
 		const struct vertex *v = &g->list.v[back.v[i]];
 		size_t shown = back.n - 1 - i;
-		if (shown < CIRCLE_SHOWN || i == 0)
-			str_addf(&path, "%s -> ", v->key);
-		else if (shown == CIRCLE_SHOWN)
-			str_addf(&path, "… (%zu more) -> ", i);
 		if (mark.line == 0)
 			mark = v->edges.v[v->next - 1].mark;
+		if (shown < CIRCLE_SHOWN || i == 0)
+			put_vertex(&path, v);
+		else if (shown == CIRCLE_SHOWN)
+			str_addf(&path, "… (%zu more)", i);
+		else
+			continue;
+		str_adds(&path, " -> ");
 	}
-	str_adds(&path, g->list.v[to].key);
+	put_vertex(&path, &g->list.v[to]);
 	check_error(g->c, mark, "these wait for each other: %s", str_cstr(&path));
 	vec_free(&back);
 }
@@ -336,7 +359,7 @@ static void adopt(struct graph *g)
 			check_warn(
 				g->c, list->items[i]->mark,
 				"adopt: %s needs no adoption; only networks, volumes, configs, secrets and services do",
-				v->key);
+				snode_shown(list->items[i]));
 	}
 }
 

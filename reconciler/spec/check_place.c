@@ -121,17 +121,17 @@ static bool some_node_fits(const struct checker *c, const struct constraint *k)
 	return false;
 }
 
-static const char *other_value(const struct checker *c, const char *label)
+static const struct snode *other_value(const struct checker *c, const char *label)
 {
-	const struct snode *nodes = section_of(c, "nodes");
-	const char *value = NULL;
+	const struct snode *nodes = section_of(c, "nodes"), *value = NULL;
 
-	for (size_t i = 0; i < snode_count(nodes) && !value; i++)
-		value = snode_str(snode_get(nodes->items[i], "labels"), label);
-	return value;
+	for (size_t i = 0; i < snode_count(nodes) && !snode_scalar(value); i++)
+		value = snode_get(snode_get(nodes->items[i], "labels"), label);
+	return snode_scalar(value) ? value : NULL;
 }
 
-static const char *hint_label(char hint[static HINT_SIZE], const struct checker *c, const char *label)
+static const char *hint_label(char hint[static HINT_SIZE], const struct checker *c, const struct snode *item,
+			      const char *label)
 {
 	const struct snode *nodes = section_of(c, "nodes");
 	VEC(const char *) names = {0};
@@ -141,47 +141,50 @@ static const char *hint_label(char hint[static HINT_SIZE], const struct checker 
 		for (size_t j = 0; j < snode_count(labels); j++)
 			vec_push(&names, labels->items[j]->key);
 	}
-	hint_of(c, hint, label, names.v, names.n);
+	hint_of(c, hint, item, label, names.v, names.n);
 	vec_free(&names);
 	return hint;
 }
 
 static void check_label(struct checker *c, const struct snode *item, const struct constraint *k, const char *who)
 {
-	const char *label = label_name(k), *other = other_value(c, label);
+	const struct snode *other = other_value(c, label_name(k));
+	const char *label = snode_shown_part(item, label_name(k)), *value = snode_shown_part(item, k->value);
 	char hint[HINT_SIZE];
 
 	if (other)
 		check_error(c, item->mark,
 			    "%s: no node has the label %s with the value '%s' (it is '%s'), so its tasks would stay "
 			    "pending",
-			    who, label, k->value, other);
+			    who, label, value, snode_shown(other));
 	else
 		check_error(
 			c, item->mark,
 			"%s: no node sets the label %s, so its tasks would stay pending; write labels: { %s: \"%s\" } "
 			"under the nodes that are meant%s",
-			who, label, label, k->value, hint_label(hint, c, label));
+			who, label, label, value, hint_label(hint, c, item, label));
 }
 
 static void check_value(struct checker *c, const struct snode *item, const struct constraint *k, const char *who)
 {
+	const char *shown = snode_shown_part(item, k->value);
 	char hint[HINT_SIZE];
 
 	if (strcasecmp(k->key, "node.role") == 0 && strcasecmp(k->value, "manager") != 0 &&
 	    strcasecmp(k->value, "worker") != 0)
-		check_error(c, item->mark, "%s: node.role is manager or worker, never '%s'", who, k->value);
+		check_error(c, item->mark, "%s: node.role is manager or worker, never '%s'", who, shown);
 	else if (strcasecmp(k->key, "node.platform.arch") == 0 &&
 		 (strcasecmp(k->value, "amd64") == 0 || strcasecmp(k->value, "arm64") == 0))
 		check_warn(c, item->mark, "%s: nodes report their architecture as %s, not as '%s'", who,
-			   strcasecmp(k->value, "amd64") == 0 ? "x86_64" : "aarch64", k->value);
+			   snode_shown_part(item, strcasecmp(k->value, "amd64") == 0 ? "x86_64" : "aarch64"), shown);
 	else if (!k->equal || snode_count(section_of(c, "nodes")) == 0 || some_node_fits(c, k))
 		return;
 	else if (label_name(k))
 		check_label(c, item, k, who);
 	else
 		check_error(c, item->mark, "%s: no node of this spec has %s '%s', so its tasks would stay pending%s",
-			    who, k->key, k->value, hint_in(c, hint, k->value, section_of(c, "nodes")));
+			    who, snode_shown_part(item, k->key), shown,
+			    hint_in(c, hint, item, k->value, section_of(c, "nodes")));
 }
 
 static bool key_is_known(const char *key)
@@ -206,13 +209,13 @@ static void check_constraint(struct checker *c, const struct snode *item, const 
 		check_error(c, item->mark,
 			    "%s: '%s' is not a constraint; write a key, == or !=, and a value, for example "
 			    "node.labels.ssd == true",
-			    who, item->text);
+			    who, snode_shown(item));
 	else if (!key_is_known(k.key))
 		check_error(c, item->mark,
 			    "%s: a constraint cannot ask for '%s'; it can for node.labels.<name>, node.role, "
 			    "node.hostname, node.id, node.ip, node.platform.os, node.platform.arch and "
 			    "engine.labels.<name>",
-			    who, k.key);
+			    who, snode_shown_part(item, k.key));
 	else
 		check_value(c, item, &k, who);
 }
@@ -244,32 +247,27 @@ static void preferences(struct checker *c, const struct snode *service)
 			check_error(c, spread->mark,
 				    "service '%s': tasks can be spread over node.labels.<name> or "
 				    "engine.labels.<name>, not '%s'",
-				    service->key, text);
+				    service->key, snode_shown(spread));
 	}
-}
-
-static struct mark deploy_mark(const struct snode *service, const char *path)
-{
-	const struct snode *n = snode_path(service, path);
-	return n ? n->mark : service->key_mark;
 }
 
 /* Tasks that cannot all be placed on the nodes that the spec declares. */
 static void room(struct checker *c, const struct snode *service)
 {
-	int64_t per_node = snode_int(snode_path(service, "deploy.placement"), "max_replicas_per_node", 0);
+	const struct snode *most = snode_path(service, "deploy.placement.max_replicas_per_node");
+	int64_t per_node = most && most->type == SNODE_INT ? most->integer : 0;
 	int64_t replicas = replicas_max(service);
 	size_t nodes = nodes_that_may_run(c, service);
+	char shown[3][NUMBER_SIZE];
 
 	if (snode_count(section_of(c, "nodes")) == 0 || service_is_global(service) || nodes == 0)
 		return;
 	if (per_node > 0 && per_node < INT32_MAX && (int64_t)nodes * per_node < replicas)
-		check_warn(c, deploy_mark(service, "deploy.placement.max_replicas_per_node"),
-			   "service '%s': max_replicas_per_node %lld on %zu nodes leaves room for %lld tasks, but up "
-			   "to %lld "
+		check_warn(c, most->mark,
+			   "service '%s': max_replicas_per_node %s on %zu nodes leaves room for %s tasks, but up to %s "
 			   "are asked for: the rest would stay pending",
-			   service->key, (long long)per_node, nodes, (long long)nodes * (long long)per_node,
-			   (long long)replicas);
+			   service->key, number_shown(shown[0], most, per_node), nodes,
+			   number_shown(shown[1], most, (int64_t)nodes * per_node), replicas_shown(shown[2], service));
 }
 
 const struct check_row checks_place[] = {

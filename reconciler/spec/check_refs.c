@@ -20,8 +20,8 @@ static void service_networks(struct checker *c, const struct snode *service)
 		const char *name = item_name(item);
 		if (name && !snode_get(declared, name))
 			check_error(c, item->key ? item->key_mark : item->mark,
-				    "%s: '%s' is not declared under networks%s", who_is(who, "service", service), name,
-				    hint_in(c, hint, name, declared));
+				    "%s: '%s' is not declared under networks%s", who_is(who, "service", service),
+				    item_shown(item), hint_in(c, hint, item, name, declared));
 	}
 }
 
@@ -48,7 +48,8 @@ static void service_volumes(struct checker *c, const struct snode *service)
 		const struct mount_view *m = &mounts.list.v[i];
 		if (m->type == MOUNT_VOLUME && m->source && !snode_get(declared, m->source))
 			check_error(c, m->mark, "service '%s': volume '%s' is not declared under volumes%s",
-				    service->key, m->source, hint_in(c, hint, m->source, declared));
+				    service->key, snode_shown_part(m->source_from, m->source),
+				    hint_in(c, hint, m->source_from, m->source, declared));
 	}
 	mounts_free(&mounts);
 }

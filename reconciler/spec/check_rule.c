@@ -16,6 +16,7 @@ struct lexer {
 	struct checker *c;
 	struct mark mark;
 	const char *who;
+	const struct snode *from;
 	const char *p;
 	int depth;
 	bool wrong;
@@ -48,23 +49,23 @@ static void blanks(struct lexer *l)
 	l->p += strspn(l->p, " \t\r\n");
 }
 
-static void no_value(struct lexer *l, const char *name, size_t len)
+static void no_value(struct lexer *l, const char *name)
 {
 	if (!l->wrong)
 		check_error(l->c, l->mark,
-			    "%s: the rule has %.*s() without a value; backticks inside double quotes run a command in "
+			    "%s: the rule has %s() without a value; backticks inside double quotes run a command in "
 			    "a shell, and "
-			    "that is how the value gets lost; write %.*s(`…`)",
-			    l->who, (int)len, name, (int)len, name);
+			    "that is how the value gets lost; write %s(`…`)",
+			    l->who, name, name);
 	l->wrong = true;
 }
 
-/* The values of a matcher; p is behind its opening parenthesis. */
-static void values(struct lexer *l, const char *name, size_t len)
+/* The values of a matcher, whose name is for messages; p is behind its opening parenthesis. */
+static void values(struct lexer *l, const char *name)
 {
 	blanks(l);
 	if (*l->p == ')') {
-		no_value(l, name, len);
+		no_value(l, name);
 		l->p++;
 		return;
 	}
@@ -72,11 +73,11 @@ static void values(struct lexer *l, const char *name, size_t len)
 		blanks(l);
 		bool empty = (*l->p == '`' && l->p[1] == '`') || (*l->p == '"' && l->p[1] == '"');
 		if (empty)
-			no_value(l, name, len);
+			no_value(l, name);
 		if (*l->p != '`' && *l->p != '"') {
 			if (!l->wrong)
-				check_error(l->c, l->mark, "%s: the value of %.*s must stand in backticks: %.*s(`…`)",
-					    l->who, (int)len, name, (int)len, name);
+				check_error(l->c, l->mark, "%s: the value of %s must stand in backticks: %s(`…`)",
+					    l->who, name, name);
 			l->wrong = true;
 			return;
 		}
@@ -121,7 +122,8 @@ static void matcher(struct lexer *l)
 	l->p++;
 	l->now.path |= starts_with_word(name, len, paths, ARRAY_SIZE(paths));
 	l->now.host |= starts_with_word(name, len, hosts, ARRAY_SIZE(hosts));
-	values(l, name, len);
+	_cleanup_free_ char *copy = xasprintf("%.*s", (int)len, name);
+	values(l, snode_shown_part(l->from, copy));
 }
 
 static void end_alternative(struct lexer *l)
@@ -152,9 +154,9 @@ static void step(struct lexer *l)
 		wrong(l, "the rule closes a parenthesis that was not opened");
 }
 
-void check_rule(struct checker *c, struct mark m, const char *who, const char *rule)
+void check_rule(struct checker *c, struct mark m, const char *who, const struct snode *from, const char *rule)
 {
-	struct lexer l = {.c = c, .mark = m, .who = who, .p = rule};
+	struct lexer l = {.c = c, .mark = m, .who = who, .from = from, .p = rule};
 
 	while (*l.p && !l.wrong)
 		step(&l);

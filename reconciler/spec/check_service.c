@@ -43,11 +43,11 @@ static void environment(struct checker *c, const struct snode *service)
 		bool is_map = env->type == SNODE_MAP;
 		if (is_map ? env->items[i]->type != SNODE_NULL : p.value || !snode_scalar(env->items[i]))
 			continue;
-		check_error(
-			c, p.mark,
-			"service '%s': the variable %.*s has no value, and none is taken from the machine that runs "
-			"reconcile; write %.*s%s for an empty one",
-			service->key, (int)p.key_len, p.key, (int)p.key_len, p.key, is_map ? ": \"\"" : "=");
+		_cleanup_free_ char *name = pair_name(&p);
+		check_error(c, p.mark,
+			    "service '%s': the variable %s has no value, and none is taken from the machine that runs "
+			    "reconcile; write %s%s for an empty one",
+			    service->key, name, name, is_map ? ": \"\"" : "=");
 	}
 }
 
@@ -61,27 +61,27 @@ static void pairs(struct checker *c, const struct snode *service)
 		for (size_t i = 0; n && n->type == SNODE_SEQ && pair_at(n, i, &p); i++)
 			if (snode_scalar(n->items[i]) && (p.key_len == 0 || (k > 0 && !p.value)))
 				check_error(c, p.mark, "service '%s': %s: '%s' is not of the form name=value",
-					    service->key, paths[k], p.key);
+					    service->key, paths[k], snode_shown(p.item));
 	}
 }
 
 static void mount_source(struct checker *c, const struct snode *service, const struct mount_view *m)
 {
-	const char *source = m->source;
+	const char *source = m->source, *target = snode_shown_part(m->target_from, m->target);
 
 	if (m->type == MOUNT_BIND && !source)
-		check_error(c, m->mark, "service '%s': the bind mount at %s needs a source", service->key, m->target);
+		check_error(c, m->mark, "service '%s': the bind mount at %s needs a source", service->key, target);
 	else if (m->type == MOUNT_BIND && source[0] != '/')
 		check_error(c, m->mark,
 			    "service '%s': the bind source '%s' must be an absolute path: it is a path of the node "
 			    "that runs the "
 			    "task, not of this repository; for a file of the repository use configs",
-			    service->key, source);
+			    service->key, snode_shown_part(m->source_from, source));
 	else if (m->type == MOUNT_TMPFS && source)
-		check_error(c, m->mark, "service '%s': the tmpfs at %s has no source", service->key, m->target);
+		check_error(c, m->mark, "service '%s': the tmpfs at %s has no source", service->key, target);
 	if (m->is_short && m->target[0] != '/')
 		check_error(c, m->mark, "service '%s': the mount target '%s' must be an absolute path", service->key,
-			    m->target);
+			    target);
 }
 
 /* The block of another type would be refused by the Engine. */
@@ -93,11 +93,11 @@ static void mount_blocks(struct checker *c, const struct snode *service)
 	for (size_t i = 0; i < snode_count(list); i++)
 		for (size_t t = 0; t < ARRAY_SIZE(types); t++) {
 			const struct snode *block = snode_get(list->items[i], types[t]);
-			const char *type = snode_str(list->items[i], "type");
-			if (block && type && strcmp(type, types[t]) != 0)
+			const struct snode *type = snode_get(list->items[i], "type");
+			if (block && snode_scalar(type) && strcmp(type->text, types[t]) != 0)
 				check_error(c, block->key_mark,
 					    "service '%s': '%s' does not belong to a mount of type %s", service->key,
-					    types[t], type);
+					    types[t], snode_shown(type));
 		}
 }
 
@@ -126,8 +126,8 @@ static void short_options(struct checker *c, const struct snode *service, const 
 	while (rest && (option = strsep(&rest, ","))) {
 		const char *wrong = option_wrong(option, type);
 		if (wrong)
-			check_error(c, item->mark, "service '%s': '%s': the option '%s' %s", service->key, item->text,
-				    option, wrong);
+			check_error(c, item->mark, "service '%s': '%s': the option '%s' %s", service->key,
+				    snode_shown(item), snode_shown_part(item, option), wrong);
 	}
 }
 
@@ -148,22 +148,26 @@ static void mounts(struct checker *c, const struct snode *service)
 	mounts_read(service, &m);
 	for (size_t i = 0; i < m.list.n; i++) {
 		mount_source(c, service, &m.list.v[i]);
-		vec_push(&targets, ((struct named){m.list.v[i].target, service, m.list.v[i].mark}));
+		vec_push(&targets,
+			 ((struct named){.name = m.list.v[i].target,
+					 .shown = snode_shown_part(m.list.v[i].target_from, m.list.v[i].target),
+					 .item = service,
+					 .mark = m.list.v[i].mark}));
 	}
 	named_sort(targets.v, targets.n);
 	for (size_t i = 1; i < targets.n; i++)
 		if (strcmp(targets.v[i - 1].name, targets.v[i].name) == 0)
 			check_error(c, targets.v[i].mark, "service '%s': the mount in line %d has the target %s too",
-				    service->key, targets.v[i - 1].mark.line, targets.v[i].name);
+				    service->key, targets.v[i - 1].mark.line, targets.v[i].shown);
 	vec_free(&targets);
 	mounts_free(&m);
 	mount_blocks(c, service);
 }
 
-static const char *file_target(const struct snode *item)
+static const struct snode *file_target(const struct snode *item)
 {
-	const char *target = snode_str(item, "target");
-	return target ? target : item->type == SNODE_MAP ? snode_str(item, "source") : snode_scalar(item);
+	const struct snode *target = snode_get(item, "target");
+	return snode_scalar(target) ? target : item->type == SNODE_MAP ? snode_get(item, "source") : item;
 }
 
 static void file_targets_of(struct checker *c, const struct snode *service, const char *section)
@@ -172,15 +176,18 @@ static void file_targets_of(struct checker *c, const struct snode *service, cons
 	VEC(struct named) targets = {0};
 
 	for (size_t i = 0; i < snode_count(list); i++) {
-		const char *target = file_target(list->items[i]);
-		if (target)
-			vec_push(&targets, ((struct named){target, service, list->items[i]->mark}));
+		const struct snode *target = file_target(list->items[i]);
+		if (snode_scalar(target))
+			vec_push(&targets, ((struct named){.name = target->text,
+							   .shown = snode_shown(target),
+							   .item = service,
+							   .mark = list->items[i]->mark}));
 	}
 	named_sort(targets.v, targets.n);
 	for (size_t i = 1; i < targets.n; i++)
 		if (strcmp(targets.v[i - 1].name, targets.v[i].name) == 0)
 			check_error(c, targets.v[i].mark, "service '%s': two %s have the target %s", service->key,
-				    section, targets.v[i].name);
+				    section, targets.v[i].shown);
 	vec_free(&targets);
 }
 
@@ -199,8 +206,8 @@ static void port_forms(struct checker *c, const struct snode *service)
 		const char *text = snode_scalar(list->items[i]);
 		const char *wrong = text ? port_parse(text, &p) : NULL;
 		if (wrong && *wrong)
-			check_error(c, list->items[i]->mark, "service '%s': the port '%s' %s", service->key, text,
-				    wrong);
+			check_error(c, list->items[i]->mark, "service '%s': the port '%s' %s", service->key,
+				    snode_shown(list->items[i]), wrong);
 	}
 }
 
@@ -213,6 +220,7 @@ static void port_modes(struct checker *c, const struct snode *service)
 	size_t nodes = nodes_that_may_run(c, service);
 	for (size_t i = 0; i < ports.list.n; i++) {
 		const struct port_view *p = &ports.list.v[i];
+		char shown[NUMBER_SIZE];
 		if (dnsrr && !p->host)
 			check_error(c, p->mark,
 				    "service '%s': with endpoint_mode dnsrr a port must be published with mode: host",
@@ -220,10 +228,10 @@ static void port_modes(struct checker *c, const struct snode *service)
 		if (p->host && p->published && nodes > 0 && !service_is_global(service) &&
 		    replicas_max(service) > (int64_t)nodes)
 			check_warn(c, p->mark,
-				   "service '%s': a port in host mode takes one task per node; of up to %lld tasks "
+				   "service '%s': a port in host mode takes one task per node; of up to %s tasks "
 				   "only %zu find a "
 				   "node",
-				   service->key, (long long)replicas_max(service), nodes);
+				   service->key, replicas_shown(shown, service), nodes);
 	}
 	ports_free(&ports);
 }
@@ -248,15 +256,18 @@ static int compare_claims(const void *a, const void *b)
 
 static void report_claims(struct checker *c, const struct claim *first, const struct claim *second)
 {
+	_cleanup_free_ char *port = xasprintf("%ld/%s", second->port.published, second->port.protocol);
+	const char *shown = snode_shown_part(second->port.from, port);
+
 	if (first->service == second->service)
-		check_error(c, second->port.mark, "service '%s': port %ld/%s is published twice", second->service->key,
-			    second->port.published, second->port.protocol);
+		check_error(c, second->port.mark, "service '%s': port %s is published twice", second->service->key,
+			    shown);
 	else
 		check_error(c, second->port.mark,
-			    "service '%s': port %ld/%s is published by service '%s' too, and in ingress mode a port "
+			    "service '%s': port %s is published by service '%s' too, and in ingress mode a port "
 			    "belongs to "
 			    "one service on every node",
-			    second->service->key, second->port.published, second->port.protocol, first->service->key);
+			    second->service->key, shown, first->service->key);
 }
 
 static bool reaches(const struct claim *first, const struct claim *second)
@@ -316,9 +327,10 @@ static void health(struct checker *c, const struct snode *service)
 		check_error(
 			c, test->items[0]->mark,
 			"service '%s': a health check in list form begins with CMD, CMD-SHELL or NONE, not with '%s'",
-			service->key, how);
+			service->key, snode_shown(test->items[0]));
 	if (how && test->n_items == 1 && strcmp(how, "NONE") != 0)
-		check_error(c, test->mark, "service '%s': the health check has no command after %s", service->key, how);
+		check_error(c, test->mark, "service '%s': the health check has no command after %s", service->key,
+			    snode_shown(test->items[0]));
 	/* swarmkit: validateHealthCheck */
 	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
 		const struct snode *n = snode_get(h, times[i]);

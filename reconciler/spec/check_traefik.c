@@ -28,7 +28,7 @@ static void route(struct checker *c, const struct snode *service)
 		return;
 	who_is(who, "service", service);
 	if (snode_scalar(rule))
-		check_rule(c, rule->mark, who, rule->text);
+		check_rule(c, rule->mark, who, rule, rule->text);
 	if (!snode_get(r, "port"))
 		check_error(c, r->key_mark,
 			    "%s: route needs port: Traefik skips a Swarm service whose port inside the container it is "
@@ -71,8 +71,8 @@ static void route_network(struct checker *c, const struct snode *service)
 				    "service '%s': it shares the networks %s and %s with Traefik, which may then pick "
 				    "the wrong one; "
 				    "let them share one",
-				    service->key, shared, name);
-		shared = name;
+				    service->key, shared, item_shown(mine->items[i]));
+		shared = item_shown(mine->items[i]);
 	}
 	if (n == 0)
 		check_error(
@@ -113,7 +113,7 @@ static void read_labels(struct checker *c, const struct snode *service, struct f
 		f->router |= pair_starts(&p, "traefik.http.routers.");
 		f->port |= pair_starts(&p, "traefik.http.services.") && key_ends(&p, ".loadbalancer.server.port");
 		if (pair_starts(&p, "traefik.http.routers.") && key_ends(&p, ".rule") && p.value)
-			check_rule(c, p.mark, who_is(who, "service", service), p.value);
+			check_rule(c, p.mark, who_is(who, "service", service), p.item, p.value);
 	}
 }
 
@@ -202,7 +202,7 @@ static void attachable(struct checker *c, const struct snode *traefik)
 				check_error(c, list->items[i]->mark,
 					    "traefik: a container can only join a network with attachable: true, and "
 					    "'%s' is without",
-					    network->key);
+					    snode_shown(list->items[i]));
 		}
 }
 
@@ -252,12 +252,14 @@ static void old_flag(struct checker *c, const struct snode *service)
 	if (!image_is(service, "traefik") || !(str_starts(tag, "v3") || str_starts(tag, "3")))
 		return;
 	for (size_t i = 0; i < snode_count(command); i++) {
-		const char *text = snode_scalar(command->items[i]);
-		if (text && str_starts(text, "--providers.docker.swarm"))
-			check_error(c, command->items[i]->mark,
-				    "service '%s': Traefik v3 does not start with %.*s, whatever its value; write "
-				    "--providers.swarm=true",
-				    service->key, (int)strcspn(text, "="), text);
+		const struct snode *item = command->items[i];
+		if (!snode_scalar(item) || !str_starts(item->text, "--providers.docker.swarm"))
+			continue;
+		_cleanup_free_ char *flag = xasprintf("%.*s", (int)strcspn(item->text, "="), item->text);
+		check_error(c, item->mark,
+			    "service '%s': Traefik v3 does not start with %s, whatever its value; write "
+			    "--providers.swarm=true",
+			    service->key, snode_shown_part(item, flag));
 	}
 }
 

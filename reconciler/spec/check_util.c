@@ -17,12 +17,14 @@ const struct snode *member_of(const struct checker *c, const char *section, cons
 
 #define HINTS_MAX 200
 
-const char *hint_of(const struct checker *c, char buf[static HINT_SIZE], const char *name,
+const char *hint_of(const struct checker *c, char buf[static HINT_SIZE], const struct snode *from, const char *name,
 		    const char *const *candidates, size_t n)
 {
 	const char *best = NULL;
 	uint32_t least = strlen(name) < 4 ? 2 : 3; /* one letter of a short name, two of a longer one */
 
+	if (from && from->from_env)
+		n = 0;
 	for (size_t i = 0; i < n && c->diags->list.n < HINTS_MAX; i++) {
 		uint32_t d = str_distance(name, candidates[i]);
 		if (d < least && d < strlen(name)) {
@@ -36,15 +38,22 @@ const char *hint_of(const struct checker *c, char buf[static HINT_SIZE], const c
 	return buf;
 }
 
-const char *hint_in(const struct checker *c, char buf[static HINT_SIZE], const char *name, const struct snode *map)
+const char *hint_in(const struct checker *c, char buf[static HINT_SIZE], const struct snode *from, const char *name,
+		    const struct snode *map)
 {
 	VEC(const char *) keys = {0};
 
 	for (size_t i = 0; i < snode_count(map) && map->type == SNODE_MAP; i++)
 		vec_push(&keys, map->items[i]->key);
-	hint_of(c, buf, name, keys.v, keys.n);
+	hint_of(c, buf, from, name, keys.v, keys.n);
 	vec_free(&keys);
 	return buf;
+}
+
+const char *number_shown(char buf[static NUMBER_SIZE], const struct snode *n, int64_t value)
+{
+	snprintf(buf, NUMBER_SIZE, "%lld", (long long)value);
+	return snode_shown_part(n, buf);
 }
 
 static int compare_named(const void *a, const void *b)
@@ -70,8 +79,8 @@ const struct snode *check_name(struct checker *c, const struct snode *use, const
 	char hint[HINT_SIZE];
 
 	if (name && !found)
-		check_error(c, use->mark, "%s: '%s' is not declared under %s%s", who, name, section,
-			    hint_in(c, hint, name, map));
+		check_error(c, use->mark, "%s: '%s' is not declared under %s%s", who, snode_shown(use), section,
+			    hint_in(c, hint, use, name, map));
 	return found;
 }
 
@@ -95,13 +104,13 @@ bool pair_at(const struct snode *n, size_t i, struct pair *out)
 	if (!item)
 		return false;
 	if (n->type == SNODE_MAP) {
-		*out = (struct pair){item->key, strlen(item->key), text, item->key_mark};
+		*out = (struct pair){item->key, strlen(item->key), text, item->key_mark, item};
 		return true;
 	}
 	if (!text)
 		text = "";
 	size_t len = strcspn(text, "=");
-	*out = (struct pair){text, len, text[len] ? text + len + 1 : NULL, item->mark};
+	*out = (struct pair){text, len, text[len] ? text + len + 1 : NULL, item->mark, item};
 	return true;
 }
 
@@ -124,9 +133,21 @@ bool pair_find(const struct snode *n, const char *key, struct pair *out)
 	return false;
 }
 
+char *pair_name(const struct pair *p)
+{
+	_cleanup_free_ char *name = xasprintf("%.*s", (int)p->key_len, p->key);
+
+	return xstrdup(p->item->key ? name : snode_shown_part(p->item, name));
+}
+
 const char *item_name(const struct snode *item)
 {
 	return item->key ? item->key : snode_scalar(item);
+}
+
+const char *item_shown(const struct snode *item)
+{
+	return item->key ? item->key : snode_shown(item);
 }
 
 bool list_has(const struct snode *list, const char *name)

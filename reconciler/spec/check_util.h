@@ -19,15 +19,23 @@ struct checker {
 const struct snode *section_of(const struct checker *c, const char *section);
 const struct snode *member_of(const struct checker *c, const char *section, const char *name);
 
-/* "" or "; did you mean 'x'?", in buf. None after many findings: a spec can be all names and no match. */
+/*
+ * "" or "; did you mean 'x'?", in buf, for a name read from a node. None after many findings, as a spec can be all
+ * names and no match; and none for a variable's value, which it would tell.
+ */
 #define HINT_SIZE 160
-const char *hint_of(const struct checker *c, char buf[static HINT_SIZE], const char *name,
+const char *hint_of(const struct checker *c, char buf[static HINT_SIZE], const struct snode *from, const char *name,
 		    const char *const *candidates, size_t n);
-const char *hint_in(const struct checker *c, char buf[static HINT_SIZE], const char *name, const struct snode *map);
+const char *hint_in(const struct checker *c, char buf[static HINT_SIZE], const struct snode *from, const char *name,
+		    const struct snode *map);
+
+/* snode_shown_part of a number, in buf; n may be NULL. */
+#define NUMBER_SIZE 24
+const char *number_shown(char buf[static NUMBER_SIZE], const struct snode *n, int64_t value);
 
 /* Things by a name of which each should have its own: sorted, equal names stand side by side in the spec's order. */
 struct named {
-	const char *name;
+	const char *name, *shown; /* shown: in messages */
 	const struct snode *item;
 	struct mark mark;
 };
@@ -51,14 +59,17 @@ struct pair {
 	size_t key_len;
 	const char *value; /* NULL: NAME alone, or null */
 	struct mark mark;
+	const struct snode *item;
 };
 bool pair_at(const struct snode *n, size_t i, struct pair *out);
 bool pair_is(const struct pair *p, const char *key);
 bool pair_starts(const struct pair *p, const char *prefix);
 bool pair_find(const struct snode *n, const char *key, struct pair *out);
+char *pair_name(const struct pair *p); /* the key in messages; a new string */
 
 /* What is in a list or map of names: the text of an item, or its key. */
 const char *item_name(const struct snode *item);
+const char *item_shown(const struct snode *item); /* in messages */
 bool list_has(const struct snode *list, const char *name);
 struct mark mark_or(const struct snode *n, const struct snode *otherwise);
 
@@ -66,8 +77,9 @@ struct mark mark_or(const struct snode *n, const struct snode *otherwise);
 enum mount_type { MOUNT_BIND, MOUNT_VOLUME, MOUNT_TMPFS };
 struct mount_view {
 	enum mount_type type;
-	char *source; /* NULL: none */
-	char *target; /* without a slash at the end */
+	char *source;                                  /* NULL: none */
+	char *target;                                  /* without a slash at the end */
+	const struct snode *source_from, *target_from; /* for snode_shown_part */
 	bool read_only;
 	bool is_short; /* written as one text */
 	struct mark mark;
@@ -85,6 +97,7 @@ struct port_view {
 	bool host;
 	const char *protocol;
 	struct mark mark;
+	const struct snode *from; /* for snode_shown_part */
 };
 struct ports {
 	VEC(struct port_view) list;
@@ -106,9 +119,10 @@ size_t nodes_that_may_run(const struct checker *c, const struct snode *service);
 bool service_is_global(const struct snode *service);
 /* The most tasks the spec can ask for: scale.max, else deploy.replicas, else 1. */
 int64_t replicas_max(const struct snode *service);
+const char *replicas_shown(char buf[static NUMBER_SIZE], const struct snode *service);
 
-/* Traefik rules (check_rule.c). */
-void check_rule(struct checker *c, struct mark m, const char *who, const char *rule);
+/* Traefik rules (check_rule.c); the rule was read from a node. */
+void check_rule(struct checker *c, struct mark m, const char *who, const struct snode *from, const char *rule);
 
 /* An IPv4 network; an address alone is a network of one. False: it is neither. */
 struct net4 {

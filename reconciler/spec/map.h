@@ -6,7 +6,7 @@
 
 struct map_entry {
 	struct snode *node;
-	size_t rank;  /* 0: written here; else the how manieth merged map it is from: the lowest wins */
+	size_t rank;  /* 0: written here; else the number of the merged map: the lowest wins */
 	size_t order; /* as read */
 };
 

@@ -53,6 +53,16 @@ size_t snode_count(const struct snode *n)
 	return n ? n->n_items : 0;
 }
 
+const char *snode_shown_part(const struct snode *n, const char *part)
+{
+	return n && n->from_env ? "(value of a variable)" : part;
+}
+
+const char *snode_shown(const struct snode *n)
+{
+	return snode_shown_part(n, n && n->text ? n->text : "");
+}
+
 static json_t *seq_json(const struct snode *n)
 {
 	json_t *array = json_array();

@@ -61,11 +61,26 @@ const char *spec_cluster(const struct spec *s)
 	return snode_str(s->root, "cluster");
 }
 
+/* Some text with a variable's value is just this. */
+static bool holds_value(const struct snode *n, const char *text)
+{
+	bool found = n->from_env && str_eq(n->text, text);
+
+	for (size_t i = 0; i < n->n_items && !found; i++)
+		found = holds_value(n->items[i], text);
+	return found;
+}
+
 int spec_read_file(const struct spec *s, const char *path, size_t max, struct str *out, struct err *err)
 {
+	struct err why = {0};
+
 	if (!s->files)
-		return err_set(err, ERR_NOT_FOUND, "read file '%s': the spec came without its files", path);
-	if (s->files->read(s->files, path, max, out, err) < 0)
-		return err_wrap(err, "read file '%s'", path);
-	return 0;
+		err_set(&why, ERR_NOT_FOUND, "reading '%s': the spec came without its files", path);
+	else if (s->files->read(s->files, path, max, out, &why) == 0)
+		return 0;
+	if (holds_value(s->root, path))
+		return err_set(err, why.code, "reading a file that the value of a variable names: %s",
+			       err_code_name(why.code));
+	return err_set(err, why.code, "%s", why.msg);
 }

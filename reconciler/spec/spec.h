@@ -21,17 +21,17 @@ enum snode_type { SNODE_NULL, SNODE_STRING, SNODE_INT, SNODE_NUMBER, SNODE_BOOL,
  */
 struct snode {
 	enum snode_type type;
-	struct mark mark;          /* of the value */
-	struct mark key_mark;      /* of the key; of the value in a sequence */
-	bool is_default;           /* put there by the schema's "default" */
-	bool quoted;               /* a text for sure: quotes, block scalar, !!str */
-	bool from_env;             /* holds a variable's value: text is never shown in a message */
-	const char *key;           /* in a map */
-	const char *text;          /* scalars */
+	struct mark mark;     /* of the value */
+	struct mark key_mark; /* of the key; of the value in a sequence */
+	bool is_default;      /* put there by the schema's "default" */
+	bool quoted;          /* a text for sure: quotes, block scalar, !!str */
+	bool from_env;        /* holds a variable's value: see snode_shown */
+	const char *key;      /* in a map */
+	const char *text;     /* scalars */
 	int64_t integer;
-	double number;             /* also set for SNODE_INT */
+	double number; /* also set for SNODE_INT */
 	bool boolean;
-	struct snode **items;      /* SEQ and MAP, in the order written, defaults last */
+	struct snode **items; /* SEQ and MAP, in the order written, defaults last */
 	size_t n_items;
 };
 
@@ -40,7 +40,7 @@ enum diag_severity { DIAG_ERROR, DIAG_WARNING };
 struct diag {
 	enum diag_severity severity;
 	struct mark mark;
-	char *message;             /* "unknown key 'imagee'; did you mean 'image'?" */
+	char *message; /* "unknown key 'imagee'; did you mean 'image'?" */
 };
 
 /* All findings of a load, sorted by position. */
@@ -59,10 +59,10 @@ void diags_sort(struct diags *d); /* by position; identical ones are dropped */
 void diags_print(const struct diags *d, const char *source, struct str *out);
 
 struct spec_input {
-	const char *name;          /* for messages: path as the user gave it, or "<commit>:path"; outlives spec and diags */
-	const char *text;          /* at most 1 MiB */
+	const char *name; /* for messages: path as the user gave it, or "<commit>:path"; outlives spec and diags */
+	const char *text; /* at most 1 MiB */
 	size_t len;
-	struct files *files;       /* NULL: references to files are errors; outlives the spec */
+	struct files *files; /* NULL: references to files are errors; outlives the spec */
 	/* Environment variables that ${…} may use; NULL-terminated names, or NULL for none. */
 	const char *const *allow_env;
 };
@@ -84,11 +84,20 @@ int spec_read_file(const struct spec *s, const char *path, size_t max, struct st
 /* Access. Every function takes NULL for the node and then answers as if the key were missing. */
 const struct snode *snode_get(const struct snode *map, const char *key);
 const struct snode *snode_path(const struct snode *map, const char *path); /* "deploy.placement.constraints" */
-const char *snode_str(const struct snode *map, const char *key);   /* text of a scalar; NULL when missing or null */
+const char *snode_str(const struct snode *map, const char *key); /* text of a scalar; NULL when missing or null */
 int64_t snode_int(const struct snode *map, const char *key, int64_t fallback);
 bool snode_bool(const struct snode *map, const char *key, bool fallback);
 const char *snode_scalar(const struct snode *n); /* text of a scalar node; NULL for others */
 size_t snode_count(const struct snode *n);       /* items; 0 for scalars and NULL */
 json_t *snode_json(const struct snode *n);       /* new reference: the typed value */
+
+/*
+ * How a scalar's text stands in a message. A variable's value may be a secret, so a text that holds one is shown as
+ * "(value of a variable)". Everybody who puts text of the spec into a message, kinds too, takes it from here:
+ * what was read from a node's text (a number, the part before the colon) with snode_shown_part, which takes NULL
+ * for a text of the program's own. Keys of maps are never a variable's value.
+ */
+const char *snode_shown(const struct snode *n);
+const char *snode_shown_part(const struct snode *n, const char *part);
 
 #endif

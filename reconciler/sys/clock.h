@@ -8,9 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-int64_t clock_ms(void);                     /* monotonic */
-int64_t clock_wall(void);                   /* seconds since the epoch, for people and records only */
-int64_t clock_left(int64_t deadline);       /* ms until deadline, never negative */
+int64_t clock_ms(void);                                /* monotonic */
+int64_t clock_wall(void);                              /* seconds since the epoch, for people and records only */
+int64_t clock_left(int64_t deadline);                  /* ms until deadline, never negative */
 void clock_rfc3339(int64_t wall, char buf[static 32]); /* "2026-01-05T10:00:00Z" */
 
 /* Sleeps up to ms, shorter when cancelled. Returns false when cancelled. */

@@ -10,6 +10,6 @@
 
 int hash_sha256_hex(const void *data, size_t n, char hex[static HASH_HEX_SIZE], struct err *err) MUST_CHECK;
 int hash_hmac_hex(const void *key, size_t key_len, const void *data, size_t n, char hex[static HASH_HEX_SIZE],
-                  struct err *err) MUST_CHECK;
+		  struct err *err) MUST_CHECK;
 
 #endif

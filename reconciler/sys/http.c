@@ -385,8 +385,10 @@ static void take_result(struct http *h, struct call *c, CURLcode rc)
 {
 	long status = 0;
 
-	if (rc == CURLE_OK && !c->headers_done) /* to libcurl that is an answer with an empty body */
+	if (rc == CURLE_OK && !c->headers_done) { /* to libcurl that is an answer with an empty body */
 		rc = CURLE_PARTIAL_FILE;
+		snprintf(c->text, sizeof(c->text), "the connection was closed within the answer");
+	}
 	if (rc == CURLE_OK) {
 		lib.curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
 		c->r->status = (int)status;

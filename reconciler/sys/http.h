@@ -26,12 +26,12 @@ struct http_request {
 	const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
 	const char *body;           /* NULL: none */
 	size_t body_len;
-	const struct http_tls *tls; /* NULL: defaults */
+	const struct http_tls *tls;  /* NULL: defaults */
 	const char *user, *password; /* basic authentication; NULL: none */
-	int64_t deadline;           /* clock.h, for the whole exchange; required */
-	size_t max_body;            /* 0: 64 MiB; more: ERR_LIMIT */
-	bool uncancellable;         /* goes on after Ctrl-C */
-	bool follow;                /* follow up to 5 redirects */
+	int64_t deadline;            /* clock.h, for the whole exchange; required */
+	size_t max_body;             /* 0: 64 MiB; more: ERR_LIMIT */
+	bool uncancellable;          /* goes on after Ctrl-C */
+	bool follow;                 /* follow up to 5 redirects */
 	/* Streams the body to the callback instead of keeping it; non-zero stops (ERR_CANCELLED). */
 	int (*on_body)(const char *bytes, size_t n, void *arg);
 	void *on_body_arg;

@@ -80,11 +80,14 @@ static void proc_free(struct proc *p)
 	free(p);
 }
 
+/* For the trace: of a script its first line says enough. */
 static char *join_argv(const char *const *argv)
 {
 	struct str s = {0};
-	for (size_t i = 0; argv[i]; i++)
-		str_addf(&s, "%s%s", i ? " " : "", argv[i]);
+	for (size_t i = 0; argv[i]; i++) {
+		size_t len = strcspn(argv[i], "\n");
+		str_addf(&s, "%s%.*s%s", i ? " " : "", (int)len, argv[i], argv[i][len] ? " …" : "");
+	}
 	return str_steal(&s);
 }
 
@@ -180,6 +183,28 @@ static int launch(struct proc *p, const struct proc_options *o, struct err *err)
 	return -1;
 }
 
+/* The child may close its stdin early: that is its right, the rest of the input is dropped. */
+static void write_input(struct proc *p)
+{
+	ssize_t n = write(p->in, p->input.data + p->written, p->input.len - p->written);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n > 0)
+		p->written += (size_t)n;
+	if (n < 0 || (p->written == p->input.len && !p->keep_stdin))
+		close_fd(&p->in);
+	if (n < 0 || p->written == p->input.len) {
+		str_reset(&p->input);
+		p->written = 0;
+	}
+}
+
+static bool has_input(const struct proc *p)
+{
+	return p->in >= 0 && p->written < p->input.len;
+}
+
 int proc_start(const struct proc_options *o, struct proc **out, struct err *err)
 {
 	struct proc *p = xcalloc(1, sizeof(*p));
@@ -200,6 +225,9 @@ int proc_start(const struct proc_options *o, struct proc **out, struct err *err)
 		proc_free(p);
 		return -1;
 	}
+	/* What the pipe holds is written now, so that the child works while nobody waits for it. */
+	if (has_input(p))
+		write_input(p);
 	*out = p;
 	return 0;
 }
@@ -269,28 +297,6 @@ static void read_pipe(struct proc *p, struct pipe_in *in, bool capped, const cha
 	}
 	if (p->failure.code == ERR_NONE)
 		str_add(&in->data, buf, keep);
-}
-
-/* The child may close its stdin early: that is its right, the rest of the input is dropped. */
-static void write_input(struct proc *p)
-{
-	ssize_t n = write(p->in, p->input.data + p->written, p->input.len - p->written);
-
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n > 0)
-		p->written += (size_t)n;
-	if (n < 0 || (p->written == p->input.len && !p->keep_stdin))
-		close_fd(&p->in);
-	if (n < 0 || p->written == p->input.len) {
-		str_reset(&p->input);
-		p->written = 0;
-	}
-}
-
-static bool has_input(const struct proc *p)
-{
-	return p->in >= 0 && p->written < p->input.len;
 }
 
 static bool watches_cancel(const struct proc *p)

@@ -12,21 +12,21 @@
 #include "base/str.h"
 
 struct proc_options {
-	const char *const *argv;   /* argv[0] looked up in PATH; NULL-terminated */
-	const char *const *env;    /* "NAME=value" list, NULL-terminated; NULL: inherit */
-	const char *cwd;           /* NULL: inherit */
-	const char *input;         /* written to stdin, then end of file; may be NULL */
+	const char *const *argv; /* argv[0] looked up in PATH; NULL-terminated */
+	const char *const *env;  /* "NAME=value" list, NULL-terminated; NULL: inherit */
+	const char *cwd;         /* NULL: inherit */
+	const char *input;       /* written to stdin, then end of file; may be NULL */
 	size_t input_len;
-	int64_t deadline;          /* clock.h; required */
-	int64_t grace_ms;          /* between SIGTERM and SIGKILL; 0: 2000 */
-	size_t max_output;         /* bytes kept of stdout and of stderr each; 0: 1 MiB. More: ERR_LIMIT, group killed */
-	bool uncancellable;        /* goes on after Ctrl-C (a step in flight) */
-	bool keep_stdin;           /* for a conversation: stdin stays open for proc_write */
+	int64_t deadline;   /* clock.h; required */
+	int64_t grace_ms;   /* between SIGTERM and SIGKILL; 0: 2000 */
+	size_t max_output;  /* bytes kept of stdout and of stderr each; 0: 1 MiB. More: ERR_LIMIT, group killed */
+	bool uncancellable; /* goes on after Ctrl-C (a step in flight) */
+	bool keep_stdin;    /* for a conversation: stdin stays open for proc_write */
 };
 
 struct proc_result {
-	int exit_status;           /* 0–255; -1 when a signal ended it */
-	int signal;                /* 0 when it exited */
+	int exit_status; /* 0–255; -1 when a signal ended it */
+	int signal;      /* 0 when it exited */
 	struct str out, err;
 };
 void proc_result_free(struct proc_result *r);

@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(x)                                                                                                       \
-	do {                                                                                                           \
-		if (!(x))                                                                                              \
-			abort();                                                                                       \
+#define CHECK(x) \
+	do { \
+		if (!(x)) \
+			abort(); \
 	} while (0)
 
 /* Only what the edit is about may ever be taken away: a value, a member by these names, a null. */

@@ -5,6 +5,7 @@
  */
 #include "client/engine/internal.h"
 
+#include "base/base64.h"
 #include "sys/clock.h"
 #include "sys/proc.h"
 
@@ -13,48 +14,6 @@
 #define HUB_KEY "https://index.docker.io/v1/"
 #define HELPER_MS 10000
 #define NOT_FOUND "credentials not found in native keychain" /* the helper protocol's words */
-
-static const char standard[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-static const char url_safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/* RFC 4648 §5, padded: what the daemon decodes. */
-static char *encode_base64url(const struct str *in)
-{
-	const unsigned char *p = (const unsigned char *)in->data;
-	struct str out = {0};
-
-	for (size_t i = 0; i < in->len; i += 3) {
-		size_t n = in->len - i < 3 ? in->len - i : 3;
-		uint32_t v = (uint32_t)p[i] << 16 | (n > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (n > 2 ? p[i + 2] : 0);
-		for (size_t k = 0; k < 4; k++)
-			str_addc(&out, k <= n ? url_safe[v >> (18 - 6 * k) & 63] : '=');
-	}
-	return str_steal(&out);
-}
-
-static bool decode_base64(const char *s, struct str *out)
-{
-	size_t len = strlen(s);
-	uint32_t v = 0;
-	unsigned bits = 0;
-
-	if (len % 4)
-		return false;
-	while (len > 0 && s[len - 1] == '=')
-		len--;
-	for (size_t i = 0; i < len; i++) {
-		const char *at = strchr(standard, s[i]);
-		if (!at)
-			return false;
-		v = v << 6 | (uint32_t)(at - standard);
-		bits += 6;
-		if (bits >= 8) {
-			bits -= 8;
-			str_addc(out, (char)(v >> bits));
-		}
-	}
-	return bits < 6;
-}
 
 /* The host of an auths key, which may be a URL in old files. */
 static bool key_is_for(const char *key, const char *registry)
@@ -96,7 +55,8 @@ static int from_file(const json_t *config, const char *registry, json_t *out, st
 	json_set_str(out, "identitytoken", json_str(entry, "identitytoken"));
 	json_set_str(out, "registrytoken", json_str(entry, "registrytoken"));
 	if (auth && *auth) {
-		if (!decode_base64(auth, &plain) || !(colon = strchr(str_cstr(&plain), ':')) || colon == plain.data)
+		if (!base64_decode(auth, strlen(auth), &plain) || !(colon = strchr(str_cstr(&plain), ':')) ||
+		    colon == plain.data)
 			return err_set(err, ERR_USAGE, "the 'auth' of '%s' is not base64 of user:password", key);
 		json_set(out, "username", json_stringn(plain.data, (size_t)(colon - plain.data)));
 		json_set_str(out, "password", colon + 1);
@@ -157,7 +117,7 @@ int registry_auth(const struct engine *e, const char *domain, int64_t deadline, 
 	const char *registry = strcmp(domain, "docker.io") == 0 ? HUB_KEY : domain;
 	const char *helper = json_str(json_object_get(e->config, "credHelpers"), registry);
 	_cleanup_json_ json_t *auth = json_object();
-	_cleanup_str_ struct str text = {0};
+	_cleanup_str_ struct str text = {0}, encoded = {0};
 
 	if (!helper)
 		helper = json_str(e->config, "credsStore");
@@ -168,7 +128,8 @@ int registry_auth(const struct engine *e, const char *domain, int64_t deadline, 
 	*out = NULL;
 	if (json_object_size(auth) > 0) {
 		json_canonical(auth, &text);
-		*out = encode_base64url(&text);
+		base64url_encode(text.data, text.len, &encoded); /* what the daemon decodes */
+		*out = str_steal(&encoded);
 		explicit_bzero(text.data, text.len);
 	}
 	return 0;

@@ -108,7 +108,7 @@ static int parse_tcp(const char *addr, struct endpoint *at, struct err *err)
 	const char *port = host_len < len ? addr + host_len + 1 : "";
 	size_t port_len = host_len < len ? len - host_len - 1 : 0;
 	if (strpbrk(addr, " \t") || strstr(addr, "://") || strspn(port, "0123456789") < port_len || port_len > 5 ||
-	    strtol(port, NULL, 10) > UINT16_MAX ||
+	    strtol(port, NULL, 10) > UINT16_MAX || (*addr == '[' && !close) ||
 	    (*addr != '[' && memchr(addr, ':', host_len)))
 		return err_set(err, ERR_USAGE, "'tcp://%s' is not an engine's address: write tcp://host:port", addr);
 

@@ -147,12 +147,12 @@ static int judge(struct look *l)
 	_cleanup_free_ char *key = xasprintf("route/%s", l->route->name);
 	const struct route_look look = {
 		.service = l->route->name,
+		.route = l->route->body,
 		.router = l->router,
 		.balancer = l->balancer,
 		.entrypoints = l->entrypoints,
 		.tasks = l->tasks,
 		.started = json_str(l->version, "startDate"),
-		.check_s = json_int(l->route->body, "check_s", 0),
 		.wall = clock_wall(),
 	};
 

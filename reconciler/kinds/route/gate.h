@@ -12,12 +12,12 @@ int route_gate(struct apply *a, const struct change *c, bool dry, struct gate *g
 /* What one look at Traefik and Swarm found; borrowed. */
 struct route_look {
 	const char *service;       /* of the spec */
+	const json_t *route;       /* its desired body */
 	const json_t *router;      /* GET /api/http/routers/{name} */
 	const json_t *balancer;    /* GET /api/http/services/{name} */
 	const json_t *entrypoints; /* GET /api/entrypoints */
 	const json_t *tasks;       /* GET /tasks of the service, wanted running */
 	const char *started;       /* Traefik's startDate */
-	int64_t check_s;           /* interval and timeout of its health check; 0: it has none */
 	int64_t wall;              /* seconds since the epoch */
 };
 

@@ -87,20 +87,114 @@ static bool check_router(const struct route_look *look, struct gate *g)
 	return false;
 }
 
+/* Traefik asks Swarm now and then: what it has may be what the service was before. */
+
+static bool has_name(const json_t *list, const char *name)
+{
+	json_t *e;
+	size_t i;
+
+	json_array_foreach ((json_t *)list, i, e)
+		if (str_eq(json_string_value(e), name))
+			return true;
+	return false;
+}
+
+static bool same_names(const json_t *a, const json_t *b)
+{
+	json_t *e;
+	size_t i;
+
+	json_array_foreach ((json_t *)a, i, e)
+		if (!has_name(b, json_string_value(e)))
+			return false;
+	return json_array_size(a) == json_array_size(b);
+}
+
+/* "10.64.1.3/24" is the host of one of the servers' URLs. */
+static bool is_served(const char *servers, const char *address)
+{
+	int n = (int)strcspn(address, "/");
+	bool v6 = memchr(address, ':', (size_t)n) != NULL;
+	_cleanup_free_ char *host = xasprintf(v6 ? "://[%.*s]:" : "://%.*s:", n, address);
+	return strstr(servers, host) != NULL;
+}
+
+/* A task of the host's network has no address of its own. */
+static bool task_is_served(const json_t *task, const char *servers)
+{
+	json_t *attachment, *address;
+	size_t i, k, n = 0;
+
+	json_array_foreach (json_object_get(task, "NetworksAttachments"), i, attachment)
+		json_array_foreach (json_object_get(attachment, "Addresses"), k, address) {
+			n++;
+			if (is_served(servers, json_string_value(address)))
+				return true;
+		}
+	return n == 0;
+}
+
+static bool tasks_are_served(const json_t *tasks, const char *servers)
+{
+	json_t *t;
+	size_t i;
+
+	json_array_foreach ((json_t *)tasks, i, t)
+		if (str_eq(json_str(json_object_get(t, "Status"), "State"), "running") && !task_is_served(t, servers))
+			return false;
+	return true;
+}
+
+/* Every server's URL ends with the port, and a blank. */
+static bool ports_are(const char *servers, int64_t port)
+{
+	_cleanup_free_ char *end = xasprintf(":%lld ", (long long)port);
+
+	for (const char *p = servers; *p; p += strcspn(p, " ") + 1) {
+		size_t n = strcspn(p, " ") + 1;
+		if (n < strlen(end) || strncmp(p + n - strlen(end), end, strlen(end)) != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool router_is_current(const struct route_look *look)
+{
+	const json_t *entrypoints = json_object_get(look->route, "entrypoints");
+
+	return str_eq(json_str(look->router, "rule"), json_str(look->route, "rule")) &&
+	       (!entrypoints || same_names(json_object_get(look->router, "entryPoints"), entrypoints));
+}
+
+static bool servers_are_current(const struct route_look *look, const char *servers)
+{
+	const char *health = json_str(json_path(look->balancer, "loadBalancer.healthCheck"), "path");
+
+	return str_eq(health, json_str(look->route, "health_path")) &&
+	       ports_are(servers, json_int(look->route, "port", 0)) && tasks_are_served(look->tasks, servers);
+}
+
 json_t *route_judge(const struct route_look *look, const json_t *evidence, struct gate *g)
 {
 	_cleanup_str_ struct str servers = {0};
 	size_t running = count_running(look->tasks);
 	const char *down;
 
+	size_t n = list_servers(look->balancer, &servers, &down);
+	if (!router_is_current(look))
+		return wait_for(g, POLL_S, "Traefik still has the router of service '%s' as it was before",
+				look->service);
 	if (!check_router(look, g))
 		return NULL;
-	size_t n = list_servers(look->balancer, &servers, &down);
 	if (running == 0)
 		return wait_for(g, SOON_S, "no task of service '%s' runs", look->service);
 	if (n != running)
-		return wait_for(g, POLL_S, "Traefik has %zu servers of service '%s', %zu of its tasks run", n,
-				look->service, running);
+		return wait_for(g, POLL_S, "running tasks of service '%s': %zu, servers in Traefik: %zu", look->service,
+				running, n);
+	if (!servers_are_current(look, str_cstr(&servers)))
+		return wait_for(g, POLL_S, "Traefik still has the servers of service '%s' as they were before",
+				look->service);
 	if (down)
 		return wait_for(g, SOON_S, "server %s of service '%s' is %s in Traefik", down, look->service,
 				json_str(json_object_get(look->balancer, "serverStatus"), down));
@@ -110,7 +204,7 @@ json_t *route_judge(const struct route_look *look, const json_t *evidence, struc
 		    str_eq(json_str(evidence, "started"), look->started ? look->started : "") && since <= look->wall;
 	if (!same)
 		since = look->wall;
-	int64_t left = since + look->check_s - look->wall;
+	int64_t left = since + json_int(look->route, "check_s", 0) - look->wall;
 	if (left > 0)
 		wait_for(g, left,
 			 "the servers of service '%s' are UP, which proves nothing before their first health check: "

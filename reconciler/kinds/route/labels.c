@@ -33,17 +33,21 @@ void route_duration(int64_t ns, struct str *out)
 	static const struct {
 		int64_t ns;
 		const char *unit;
-	} units[] = {{3600000000000, "h"}, {60000000000, "m"}, {1000000000, "s"},
-		     {1000000, "ms"},      {1000, "us"},       {1, "ns"}};
+	} whole[] = {{3600000000000, "h"}, {60000000000, "m"}, {1000000000, "s"}},
+	  parts[] = {{1000000, "ms"}, {1000, "us"}, {1, "ns"}};
 
-	if (ns <= 0) {
-		str_adds(out, "0s");
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		if (ns % 1000000000 == 0 || ns % parts[i].ns != 0)
+			continue;
+		str_addf(out, "%lld%s", (long long)(ns / parts[i].ns), parts[i].unit);
 		return;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		if (ns >= units[i].ns)
-			str_addf(out, "%lld%s", (long long)(ns / units[i].ns), units[i].unit);
-		ns %= units[i].ns;
+	if (ns == 0)
+		str_adds(out, "0s");
+	for (size_t i = 0; i < ARRAY_SIZE(whole); i++) {
+		if (ns >= whole[i].ns)
+			str_addf(out, "%lld%s", (long long)(ns / whole[i].ns), whole[i].unit);
+		ns %= whole[i].ns;
 	}
 }
 

@@ -46,11 +46,16 @@ static void decode_route(struct decode *d, const struct snode *service, const st
 {
 	const struct snode *route = snode_get(service, "route"), *health = snode_get(route, "healthcheck");
 	const char *container = snode_str(traefik, "container"), *as_service = snode_str(traefik, "service");
-	const struct snode *rule = snode_get(route, "rule");
+	const struct snode *rule = snode_get(route, "rule"), *port = snode_get(route, "port");
+	const struct snode *entrypoints = snode_get(route, "entrypoints");
 	struct resource *r = resource_add(d->out, "route", service->key);
 
 	r->mark = route->key_mark;
 	resource_set_field(d->out, r, "rule", json_string(rule->text), rule->key_mark);
+	if (port)
+		resource_set_field(d->out, r, "port", json_integer(port->integer), port->key_mark);
+	if (snode_count(entrypoints) > 0)
+		resource_set_field(d->out, r, "entrypoints", snode_json(entrypoints), entrypoints->key_mark);
 	if (health) {
 		const struct snode *path = snode_get(health, "path");
 		int64_t check = seconds(health, "interval", INTERVAL_S) + seconds(health, "timeout", TIMEOUT_S);

@@ -14,7 +14,7 @@
 int route_labels(const struct decode *d, const struct snode *service, const char *name, json_t *labels,
 		 struct resource_set *s, struct resource *r, struct err *err) MUST_CHECK;
 
-/* Appends ns as Go writes a duration: "10s", "1m30s", "500ms". */
+/* Appends ns as a duration that Go reads: "10s", "1m30s", "1500ms". Not negative. */
 void route_duration(int64_t ns, struct str *out);
 
 #endif

@@ -327,8 +327,8 @@ static bool is_hopeless(struct wait_state *st, const struct count *c, int64_t no
 
 static bool is_steady(struct wait_state *st, const struct wait_snapshot *snap, const struct count *c)
 {
-	bool first = !st->looked;
-	bool none_wanted = c->wanted == 0 && !json_path(snap->service, "Spec.Mode.Replicated");
+	enum job job = job_of(snap->service);
+	bool counted = job == REPLICATED_JOB || json_path(snap->service, "Spec.Mode.Replicated");
 
 	if (c->good != c->wanted || c->leaving > 0 || c->coming > 0) {
 		st->steady_since = 0;
@@ -336,15 +336,13 @@ static bool is_steady(struct wait_state *st, const struct wait_snapshot *snap, c
 	}
 	if (st->steady_since == 0)
 		st->steady_since = snap->now;
-	/* Nothing had to start: the write did not concern the tasks. A global service without tasks may still get some.
-	 */
-	if (first && !none_wanted)
+	/* The write did not concern the tasks; Swarm has monitored them; a job ends; none are meant to run. */
+	if (!st->looked || strcmp(update_state(snap->service), "completed") == 0)
 		return true;
-	if (strcmp(update_state(snap->service), "completed") == 0)
-		return true; /* Swarm has monitored it */
-	if (job_of(snap->service) != NO_JOB && c->wanted > 0)
+	if ((job != NO_JOB && c->wanted > 0) || (counted && c->wanted == 0))
 		return true;
-	return snap->now - st->steady_since >= monitor_ms(snap->service);
+	/* A global service without a task: none can fail, one may still come. */
+	return snap->now - st->steady_since >= (c->wanted == 0 ? IDLE_MS : monitor_ms(snap->service));
 }
 
 struct wait_verdict service_wait_judge(struct wait_state *st, const struct wait_snapshot *snap)

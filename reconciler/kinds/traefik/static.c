@@ -55,14 +55,15 @@ static int read_provider(const struct ynode *providers, const char *name, json_t
 	if (ynode_is_null(n))
 		return 0;
 	if (n->type != YNODE_MAP || ynode_get(n, "<<"))
-		return err_set(err, ERR_FAILED, "providers.%s is an alias, has a merge key or is no mapping", name);
+		return err_set(err, ERR_FAILED,
+			       "providers.%s is an alias, has a merge key or is no mapping: write it out", name);
 	assign(state, name, "", "");
 	for (size_t i = 0; i < n->n; i++) {
 		const struct ynode *item = n->items[i];
 		if (ynode_is_null(item) || (item->type == YNODE_MAP || item->type == YNODE_SEQ))
 			continue;
 		if (item->type == YNODE_ALIAS && strcasecmp(n->keys[i]->text, "swarmMode") == 0)
-			return err_set(err, ERR_FAILED, "providers.%s.swarmMode is an alias", name);
+			return err_set(err, ERR_FAILED, "providers.%s.swarmMode is an alias: write it out", name);
 		assign(state, name, n->keys[i]->text, item->text);
 	}
 	return 0;
@@ -79,7 +80,7 @@ int static_read_yaml(const char *text, size_t len, json_t **out, struct err *err
 	const struct ynode *providers = ynode_get(root, "providers");
 	int rc = 0;
 	if (ynode_get(root, "<<") || ynode_get(providers, "<<") || (providers && providers->type == YNODE_ALIAS))
-		rc = err_set(err, ERR_FAILED, "providers is an alias or comes from a merge key");
+		rc = err_set(err, ERR_FAILED, "providers is an alias or comes from a merge key: write it out");
 	for (size_t i = 0; i < ARRAY_SIZE(names) && rc == 0; i++)
 		rc = read_provider(providers, names[i], state, err);
 	ynode_free(root);

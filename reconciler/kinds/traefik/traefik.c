@@ -301,23 +301,35 @@ static void list_entrypoints(const struct snapshot *snap, struct str *out)
 	free(names);
 }
 
+static void say_restart(const struct snapshot *snap, const struct traefik_view *v, struct str *out)
+{
+	const json_t *state = json_object_get(v->container, "State");
+	_cleanup_str_ struct str entrypoints = {0};
+
+	if (!json_bool(state, "Running") || json_bool(state, "Restarting")) {
+		str_adds(out, "Traefik, which is not up now, is started anew");
+		return;
+	}
+	list_entrypoints(snap, &entrypoints);
+	str_addf(out,
+		 "Traefik restarts: about 1 s without its entrypoints%s%s%s, up to 10 s more while open requests end",
+		 entrypoints.len ? " (" : "", str_cstr(&entrypoints), entrypoints.len ? ")" : "");
+}
+
 static void explain(const struct observe *o, struct arena *a, struct change *c)
 {
-	_cleanup_str_ struct str effect = {0}, entrypoints = {0}, lost = {0};
+	_cleanup_str_ struct str effect = {0}, lost = {0};
 	struct traefik_view v;
 
 	if (c->state != CHANGE_READY || !c->desired->node)
 		return;
 	traefik_view_make(o->snap, c->desired->node, c->desired->name, json_bool(c->desired->body, "swarm_mode"), &v);
-	list_entrypoints(o->snap, &entrypoints);
 	if (v.interrupted)
 		str_adds(&effect,
 			 "an earlier run was cut off while it wrote the file: it is put right from its backup; ");
 	else if (v.body && !json_bool(v.body, "loaded") && c->fields.n == 1)
 		str_adds(&effect, "the file is right, but Traefik has not read it yet; ");
-	str_addf(&effect,
-		 "Traefik restarts: about 1 s without its entrypoints%s%s%s, up to 10 s more while open requests end",
-		 entrypoints.len ? " (" : "", str_cstr(&entrypoints), entrypoints.len ? ")" : "");
+	say_restart(o->snap, &v, &effect);
 	if (drops_container_routes(&v) && container_routes(o->snap, &lost) > 0)
 		str_addf(&effect, "; routes from container labels that vanish: %s", str_cstr(&lost));
 	c->effect = arena_strdup(a, str_cstr(&effect));

@@ -203,7 +203,7 @@ static void owners(void **state)
 
 	if (geteuid() != 0) {
 		print_message("# SKIP owners: needs root\n");
-		skip();
+		return;
 	}
 	assert_non_null(mkdtemp(dir));
 	assert_int_equal(host_open("n", "127.0.0.1", &h, &err), 0);

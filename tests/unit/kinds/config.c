@@ -141,31 +141,11 @@ static void unknown(void **state)
 	expect_text(live_of(&f, "config/a")->blocked, "GET /configs: timeout");
 }
 
-static void base64(void **state)
-{
-	/* RFC 4648, section 10 */
-	static const char *const cases[][2] = {{"", ""},
-					       {"f", "Zg=="},
-					       {"fo", "Zm8="},
-					       {"foo", "Zm9v"},
-					       {"foob", "Zm9vYg=="},
-					       {"fooba", "Zm9vYmE="},
-					       {"foobar", "Zm9vYmFy"},
-					       {"\xff\xfe\xfd", "//79"}};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_cleanup_str_ struct str out = {0};
-		base64_encode(cases[i][0], strlen(cases[i][0]), &out);
-		assert_string_equal(str_cstr(&out), cases[i][1]);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(named_by_content), cmocka_unit_test(in_sync), cmocka_unit_test(source_fails_later),
-		cmocka_unit_test(leftovers),        cmocka_unit_test(unknown), cmocka_unit_test(base64),
+		cmocka_unit_test(leftovers),        cmocka_unit_test(unknown),
 	};
 	json_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -267,7 +267,7 @@ static void agrees_with_exportfs(void **state)
 
 	if (!nfs_sandbox()) {
 		print_message("# SKIP agrees_with_exportfs: " NFS_SANDBOX_SKIP "\n");
-		skip();
+		return;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
 		str_addf(&table, "/tmp 10.1.0.%zu(%s)\n", i, lists[i]);

@@ -25,7 +25,7 @@ static inline struct spec *fixture_spec(const char *yaml)
 	struct diags diags = {0};
 	struct err err = {0};
 	struct str text = {0};
-	struct spec *spec;
+	struct spec *spec = NULL;
 
 	if (spec_load(&in, &spec, &diags, &err) < 0) {
 		diags_print(&diags, yaml, &text);
@@ -40,7 +40,7 @@ static inline struct snapshot *fixture_snapshot(const char *snap)
 {
 	_cleanup_free_ char *text = xstrdup(snap);
 	_cleanup_json_ json_t *j = NULL;
-	struct snapshot *s;
+	struct snapshot *s = NULL;
 	struct err err = {0};
 
 	for (char *p = text; *p; p++)

@@ -82,9 +82,9 @@ struct replay {
 	bool passed;     /* something PENDING said what was to be said on the way */
 };
 
-static struct replay replay(const json_t *recording, const char *passing)
+static struct replay replay(const json_t *recording, bool starts_tasks, const char *passing)
 {
-	struct wait_state st CLEANUP(wait_state_free) = {0};
+	struct wait_state st CLEANUP(wait_state_free) = {.looked = starts_tasks};
 	struct replay r = {.decided = NEVER};
 
 	for (int64_t now = 0; now < json_int(recording, "until", 0) && r.decided == NEVER; now += STEP_MS) {
@@ -111,7 +111,8 @@ static void check_recording(void **state)
 {
 	const struct expectation *e = *state;
 	_cleanup_json_ json_t *recording = load(e->name);
-	struct replay r = replay(recording, e->passing);
+	bool starts_tasks = !str_starts(e->name, "scale-") && strcmp(e->name, "update-labels") != 0;
+	struct replay r = replay(recording, starts_tasks, e->passing);
 
 	if (r.last.outcome != e->outcome || !strstr(r.last.text, e->text))
 		fail_msg("verdict %d at %lld ms: %s", r.last.outcome, (long long)r.decided, r.last.text);

@@ -1,7 +1,8 @@
 #include "kinds/traefik/edit.h"
 #include "kinds/traefik/static.h"
-#include "kinds/traefik/yaml.h"
+#include "sys/file.h"
 
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -184,6 +185,31 @@ static void test_cases(void **state)
 	}
 }
 
+/* The files that the fuzzer starts from (tests/fuzz): realistic ones, all goals. */
+static void test_corpus(void **state)
+{
+	static const struct static_goal *const goals[] = {&v2_on, &v2_off, &v3_on, &v3_off};
+	size_t edited = 0;
+	glob_t g;
+
+	(void)state;
+	assert_int_equal(glob("tests/fuzz/corpus/traefik_edit/*", 0, NULL, &g), 0);
+	assert_true(g.gl_pathc >= 30);
+	for (size_t i = 0; i < g.gl_pathc * ARRAY_SIZE(goals); i++) {
+		_cleanup_str_ struct str text = {0};
+		struct static_edit e = {0};
+		struct err err = {0};
+		assert_int_equal(file_read(g.gl_pathv[i / ARRAY_SIZE(goals)], 65536, &text, &err), 0);
+		if (static_edit(str_cstr(&text), text.len, goals[i % ARRAY_SIZE(goals)], &e, &err) < 0)
+			continue;
+		edited += e.splices.n > 0;
+		check_result(str_cstr(&text), text.len, goals[i % ARRAY_SIZE(goals)], &e);
+		static_edit_free(&e);
+	}
+	assert_true(edited >= 50);
+	globfree(&g);
+}
+
 static uint32_t next_random(uint32_t *seed)
 {
 	*seed = *seed * 1664525u + 1013904223u;
@@ -264,6 +290,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_corpus),
 		cmocka_unit_test(test_mutations),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

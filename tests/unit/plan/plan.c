@@ -253,6 +253,40 @@ static void gates_join_the_plan_when_something_touches_them(void **state)
 	assert_int_equal(p->in_sync, 1);
 }
 
+static size_t count(const char *text, const char *word)
+{
+	size_t n = 0;
+	while ((text = strstr(text, word))) {
+		text += strlen(word);
+		n++;
+	}
+	return n;
+}
+
+static void one_reason_for_many_is_told_once(void **state)
+{
+	struct sets *s = *state;
+	_cleanup_str_ struct str out = {0};
+	struct render_context ctx = {.cluster = "test", .source = "c.yaml", .engine = "unix:///x"};
+	for (const char *n = "abc"; *n; n++) {
+		char name[2] = {*n, 0};
+		add(s->want, "svc", name, json_object());
+		struct resource *live = add(s->live, "svc", name, json_object());
+		live->presence = UNKNOWN;
+		resource_block(s->live, live, "%s", *n == 'b' ? "another reason" : "the engine is away");
+	}
+	struct plan *p = make(s);
+	render_text(p, &ctx, &out);
+	assert_int_equal(count(str_cstr(&out), "the engine is away"), 1);
+	assert_int_equal(count(str_cstr(&out), "another reason"), 1);
+	assert_int_equal(count(str_cstr(&out), "  ! blocked  svc/"), 3);
+	assert_non_null(strstr(str_cstr(&out), "svc/a\n  ! blocked  svc/c\n"));
+	_cleanup_json_ json_t *j = render_json(p, &ctx);
+	str_reset(&out);
+	json_canonical(j, &out);
+	assert_int_equal(count(str_cstr(&out), "the engine is away"), 2);
+}
+
 static void values_have_units_and_secrets_are_hidden(void **state)
 {
 	struct sets *s = *state;
@@ -287,6 +321,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(order_passes_through_what_is_in_sync, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_cycle_blocks_and_does_not_hang, setup, teardown),
 		cmocka_unit_test_setup_teardown(gates_join_the_plan_when_something_touches_them, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_reason_for_many_is_told_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(values_have_units_and_secrets_are_hidden, setup, teardown),
 	};
 	json_init();

@@ -436,7 +436,7 @@ static void stalled_remote(void **state)
 /* The cache of an unreachable URL, filled by fetching the same repository under that URL's name. */
 static void fill_cache(const char *url, const char *repo)
 {
-	_cleanup_free_ char *file_url = xasprintf("file://%s", repo), *cache = in_base("cache");
+	_cleanup_free_ char *file_url = xasprintf("file://%s", repo);
 	_cleanup_free_ char *instead = xasprintf("url.%s.insteadOf", file_url);
 
 	git(base, "config", "--global", instead, url);

@@ -194,6 +194,60 @@ static void test_networks(void **state)
 		assert_false(net4_parse(wrong[i], &a));
 }
 
+static int fail_to_read(struct files *f, const char *path, size_t max, struct str *out, struct err *err)
+{
+	static const struct {
+		const char *path;
+		enum err_code code;
+	} rows[] = {{"gone", ERR_NOT_FOUND}, {"leads-out", ERR_DENIED}, {"large", ERR_LIMIT}, {"slow", ERR_TIMEOUT}};
+
+	(void)f, (void)max, (void)out;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (strcmp(rows[i].path, path) == 0)
+			return err_set(err, rows[i].code, "reading '%s': no", path);
+	fail_msg("who asked for %s?", path);
+	return -1;
+}
+
+/* Only what the plan can go on without may be missing, and nothing may be wrong in another way. */
+static void test_files(void **state)
+{
+	static const char *const paths[] = {"gone", "leads-out", "large", "slow"};
+	static const struct {
+		const char *form;
+		bool may_be_gone;
+		const char *gone_says;
+	} uses[] = {
+		{"configs: { x: { file: %s } }\n", true,
+		 "warning: config 'x': reading 'gone': no; the plan blocks what uses it until the file is there"},
+		{"secrets: { x: { file: %s } }\n", true,
+		 "warning: secret 'x': reading 'gone': no; the plan blocks what uses it until the file is there"},
+		{"services: { x: { image: 'a:1', env_file: %s } }\n", false, "service 'x': reading 'gone': no"},
+		{"services: { x: { image: 'a:1', env_file: [{ path: %s, required: false }] } }\n", true, ""},
+	};
+	struct files files = {fail_to_read};
+	const struct schema *schema;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(schema_cluster(&schema, &err), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(uses) * ARRAY_SIZE(paths); i++) {
+		const char *form = uses[i / ARRAY_SIZE(paths)].form, *path = paths[i % ARRAY_SIZE(paths)];
+		const char *at = strstr(form, "%s");
+		bool gone = strcmp(path, "gone") == 0;
+		_cleanup_free_ char *text =
+			xasprintf("version: 1\ncluster: c\n%.*s%s%s", (int)(at - form), form, path, at + 2);
+		struct loaded l = load(text);
+		schema_check(schema, l.root, l.arena, &l.diags);
+		spec_checks(l.root, &files, &l.diags);
+		_cleanup_free_ char *out = findings(&l);
+		assert_int_equal(l.diags.n_errors, gone && uses[i / ARRAY_SIZE(paths)].may_be_gone ? 0 : 1);
+		if (gone && !str_ends(out, uses[i / ARRAY_SIZE(paths)].gone_says))
+			fail_msg("%s", out);
+		unload(&l);
+	}
+}
+
 static void test_paths(void **state)
 {
 	(void)state;
@@ -208,7 +262,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mutations), cmocka_unit_test(test_many),  cmocka_unit_test(test_ports),
-		cmocka_unit_test(test_networks),  cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_networks),  cmocka_unit_test(test_paths), cmocka_unit_test(test_files),
 	};
 
 	json_init();

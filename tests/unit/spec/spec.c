@@ -114,7 +114,7 @@ static int read_one(struct files *f, const char *path, size_t max, struct str *o
 {
 	(void)f;
 	if (strcmp(path, "a.conf") != 0)
-		return err_set(err, ERR_NOT_FOUND, "no such file");
+		return err_set(err, ERR_NOT_FOUND, "reading '%s': no such file", path);
 	if (max < 5)
 		return err_set(err, ERR_LIMIT, "more than %zu bytes", max);
 	str_add(out, "hello", 5);
@@ -134,7 +134,7 @@ static void files_come_with_the_spec(void **state)
 	assert_int_equal(spec_read_file(s, "a.conf", 100, &out, &err), 0);
 	assert_string_equal(str_cstr(&out), "hello");
 	assert_int_equal(spec_read_file(s, "b.conf", 100, &out, &err), -1);
-	assert_string_equal(err.msg, "read file 'b.conf': no such file");
+	assert_string_equal(err.msg, "reading 'b.conf': no such file");
 	assert_int_equal(spec_read_file(s, "a.conf", 4, &out, &err), -1);
 	assert_int_equal(err.code, ERR_LIMIT);
 	spec_free(s);

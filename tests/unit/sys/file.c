@@ -172,7 +172,7 @@ static void full_disk(void **state)
 	if (mount("tmpfs", "tiny", "tmpfs", 0, "size=128k") < 0) {
 		print_message("# SKIP full_disk: cannot mount a tmpfs (%s); run as root\n", strerror(errno));
 		free(big);
-		skip();
+		return; /* skip() of cmocka 1.1.5 is "not ok" for prove */
 	}
 	assert_int_equal(file_write_atomic("tiny/f", "kept", 4, 0644, &err), 0);
 	assert_int_equal(file_write_inplace("tiny/f", big, n, &err), -1);

@@ -103,7 +103,7 @@ static bool serve(int fd, const struct request *q, int serial)
 		int now = ++in_flight;
 		if (now > most_in_flight)
 			most_in_flight = now;
-		clock_sleep(150);
+		usleep(150 * 1000); /* clock_sleep would end with the cancellation that a test asks for */
 		in_flight--;
 		answer(fd, "200 OK", header, "");
 	} else if (strcmp(q->path, "/big") == 0) {
@@ -113,6 +113,9 @@ static bool serve(int fd, const struct request *q, int serial)
 		return false;
 	} else if (strcmp(q->path, "/half") == 0) {
 		send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", 42);
+		return false;
+	} else if (strcmp(q->path, "/headless") == 0) {
+		send_text(fd, "HTTP/1.1 200 OK\r\nContent-Type: te", 33);
 		return false;
 	} else if (strcmp(q->path, "/noise") == 0) {
 		send_text(fd, "SSH-2.0-OpenSSH_9\r\n", 19);
@@ -365,6 +368,7 @@ static void peers_that_misbehave(void **state)
 	(void)state;
 	fails("/cut", ERR_UNREACHABLE, socket_path);
 	fails("/half", ERR_UNREACHABLE, socket_path);
+	fails("/headless", ERR_UNREACHABLE, socket_path);
 	fails("/noise", ERR_PROTOCOL, socket_path);
 }
 
@@ -392,7 +396,7 @@ static void no_permission(void **state)
 	struct http_request q = get("/echo");
 	if (geteuid() != 0) {
 		print_message("# SKIP no_permission: needs root to become somebody else\n");
-		skip();
+		return; /* skip() of cmocka 1.1.5 is "not ok" for prove */
 	}
 	assert_int_equal(chmod(socket_path, 0600), 0);
 	assert_int_equal(seteuid(65534), 0);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -134,6 +135,7 @@ static void missing_program(void **state)
 {
 	(void)state;
 	size_t fds = open_fds();
+	setenv("PATH", "/usr/bin:/bin", 1); /* a directory that may not be searched would be "permission denied" */
 	struct proc_options o = options((const char *const[]){"reconcile-no-such-program", NULL}, 5000);
 	assert_int_equal(proc_run(&o, &res, &err), -1);
 	assert_int_equal(err.code, ERR_NOT_FOUND);

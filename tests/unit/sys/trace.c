@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "sys/clock.h"
 #include "sys/file.h"
+#include "sys/proc.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -48,11 +49,22 @@ static void one_object_a_line(void **state)
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(t[i], NULL);
 
+	struct proc_result r = {0};
+	const struct proc_options o = {.argv = (const char *const[]){"sh", "-c", "exit 3 # a\n# b", "x", NULL},
+				       .deadline = clock_ms() + 5000};
+	assert_int_equal(proc_run(&o, &r, &err), 0);
+	proc_result_free(&r);
+
 	assert_int_equal(file_read(path, 1 << 20, &text, &err), 0);
 	for (char *line = text.data, *nl; (nl = strchr(line, '\n')); line = nl + 1, lines++) {
 		_cleanup_json_ json_t *j = NULL;
 		assert_int_equal(json_parse(line, (size_t)(nl - line), &j, &err), 0);
 		assert_in_range(json_int(j, "t", 0), clock_wall() - 60, clock_wall());
+		if (lines == 1 + THREADS * EVENTS) {
+			assert_string_equal(json_str(j, "target"), "sh -c exit 3 # a … x");
+			assert_int_equal(json_int(j, "status", 0), 3);
+			continue;
+		}
 		if (lines > 0) {
 			assert_string_equal(json_str(j, "target"), "GET /v1.41/services");
 			continue;
@@ -62,7 +74,7 @@ static void one_object_a_line(void **state)
 		assert_int_equal(json_int(j, "status", 0), -1);
 		assert_true(json_number_value(json_object_get(j, "ms")) == 3.25);
 	}
-	assert_int_equal(lines, 1 + THREADS * EVENTS);
+	assert_int_equal(lines, 2 + THREADS * EVENTS);
 	unlink(path);
 	str_free(&text);
 }

@@ -1,0 +1,155 @@
+#include "client/traefik/traefik.h"
+#include "sys/clock.h"
+
+#include "traefik_standin.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static void test_versions(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		bool ok;
+		int major, minor, patch;
+		bool swarm_labels;
+	} cases[] = {
+		{"2.11.53", true, 2, 11, 53, false},
+		{"v3.2.1", true, 3, 2, 1, false},
+		{"v3.2.2", true, 3, 2, 2, true},
+		{"3.6.1", true, 3, 6, 1, true},
+		{"v3.10.0-rc1", true, 3, 10, 0, true},
+		{"3.0.0+dev", true, 3, 0, 0, false},
+		{"4.0.0", true, 4, 0, 0, true},
+		{"dev", false, 0, 0, 0, false},
+		{"", false, 0, 0, 0, false},
+		{"v3", false, 0, 0, 0, false},
+		{"3.6", false, 0, 0, 0, false},
+		{"3.6.", false, 0, 0, 0, false},
+		{"3.6.1x", false, 0, 0, 0, false},
+		{"-3.6.1", false, 0, 0, 0, false},
+		{"3.99999999999.1", false, 0, 0, 0, false},
+		{NULL, false, 0, 0, 0, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct traefik_version v = {0};
+		assert_int_equal(traefik_version_parse(cases[i].text, &v), cases[i].ok);
+		assert_int_equal(v.major, cases[i].major);
+		assert_int_equal(v.minor, cases[i].minor);
+		assert_int_equal(v.patch, cases[i].patch);
+		if (cases[i].ok)
+			assert_int_equal(traefik_reads_swarm_labels(&v), cases[i].swarm_labels);
+	}
+}
+
+static const struct {
+	const char *request;
+	int status;
+	const char *headers, *body;
+} answers[] = {
+	{"GET /api/version", 200, "", "{\"Version\":\"3.6.1\"}"},
+	{"GET /api/http/routers", 200, "X-Next-Page: 2\r\n", "[1,2]"},
+	{"GET /api/http/routers?page=2", 200, "X-Next-Page: 3\r\n", "[3]"},
+	{"GET /api/http/routers?page=3", 200, "X-Next-Page: 1\r\n", "[4]"},
+	{"GET /api/http/services", 200, "X-Next-Page: 2\r\n", "[1]"},
+	{"GET /api/http/services?page=2", 200, "X-Next-Page: 1\r\n", "{\"not\":\"a list\"}"},
+	{"GET /api/denied", 401, "", "no"},
+	{"GET /api/broken", 500, "", "no"},
+	{"GET /api/html", 200, "", "<html>"},
+};
+
+static int answer(void *arg, const char *request, struct str *headers, struct str *body)
+{
+	(void)arg;
+	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+		if (strcmp(answers[i].request, request) != 0)
+			continue;
+		str_adds(headers, answers[i].headers);
+		str_adds(body, answers[i].body);
+		return answers[i].status;
+	}
+	return 404;
+}
+
+static const struct {
+	const char *path, *body; /* NULL: an error with this code and part of a message */
+	enum err_code code;
+	const char *message;
+} calls[] = {
+	{"/api/version", "{\"Version\":\"3.6.1\"}", ERR_NONE, NULL},
+	{"/api/http/routers", "[1,2,3,4]", ERR_NONE, NULL},
+	{"/api/http/services", NULL, ERR_PROTOCOL, "?page=2: the answer is not a list"},
+	{"/api/denied", NULL, ERR_DENIED, "HTTP 401"},
+	{"/api/broken", NULL, ERR_FAILED, "HTTP 500"},
+	{"/api/html", NULL, ERR_PROTOCOL, "not Traefik's"},
+	{"/api/gone", NULL, ERR_NOT_FOUND, "api: {}"},
+};
+
+static void check_calls(const char *url)
+{
+	struct traefik_client *t;
+	struct err err = {0};
+
+	assert_int_equal(traefik_open(url, &t, &err), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		_cleanup_json_ json_t *got = NULL;
+		_cleanup_str_ struct str text = {0};
+		int rc = traefik_get(t, clock_ms() + 5000, calls[i].path, &got, &err);
+		assert_int_equal(rc, calls[i].body ? 0 : -1);
+		if (rc == 0) {
+			json_canonical(got, &text);
+			assert_string_equal(str_cstr(&text), calls[i].body);
+		} else {
+			assert_int_equal(err.code, calls[i].code);
+			if (!strstr(err.msg, calls[i].message))
+				fail_msg("%s", err.msg);
+		}
+	}
+	traefik_close(t);
+}
+
+static void test_calls(void **state)
+{
+	(void)state;
+	static const char *const suffixes[] = {"", "/", "/api", "/api/"};
+	struct traefik_standin s = {.answer = answer};
+
+	traefik_standin_start(&s);
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		_cleanup_free_ char *url = xasprintf("%s%s", s.url, suffixes[i]);
+		check_calls(url);
+	}
+	traefik_standin_stop(&s);
+	str_free(&s.log);
+}
+
+static void test_nobody_there(void **state)
+{
+	(void)state;
+	struct traefik_client *t;
+	json_t *got;
+	struct err err = {0};
+
+	assert_int_equal(traefik_open("unix:///x", &t, &err), -1);
+	assert_int_equal(err.code, ERR_USAGE);
+	assert_int_equal(traefik_open("http://127.0.0.1:1", &t, &err), 0);
+	assert_int_equal(traefik_get(t, clock_ms() + 5000, "/api/version", &got, &err), -1);
+	assert_int_equal(err.code, ERR_UNREACHABLE);
+	traefik_close(t);
+	traefik_close(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_calls),
+		cmocka_unit_test(test_nobody_there),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
