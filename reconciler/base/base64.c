@@ -31,7 +31,7 @@ void base64url_encode(const void *data, size_t n, struct str *out)
 
 static uint32_t value(char digit)
 {
-	const char *at = memchr(standard, digit, N_DIGITS);
+	const char *at = digit ? strchr(standard, digit) : NULL;
 	return at ? (uint32_t)(at - standard) : N_DIGITS;
 }
 

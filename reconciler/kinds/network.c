@@ -420,6 +420,20 @@ static bool is_in_use(const struct err *err)
 
 #define UNUSED_WITHIN_MS 60000
 
+/* A network that has left the swarm and is still listed for this host: its removal is a 500 "not found". */
+static bool is_gone(const struct err *err)
+{
+	return err->code == ERR_NOT_FOUND || strstr(err->msg, "not found");
+}
+
+/* The engine lists it, and keeps its name, until the last task on this host has let go of it. */
+static int look_for_removed(struct apply *a, const char *id, struct err *err)
+{
+	if (engine_get(a->cluster->engine, a->deadline, NULL, err, "/networks/%s", id) < 0)
+		return is_gone(err) ? 0 : -1;
+	return err_set(err, ERR_TIMEOUT, "it has left the swarm, and this host's engine still lists it as in use");
+}
+
 /* Tasks of a removed service let go of their network some seconds later. */
 static int delete (struct apply *a, const char *id, const char *name, struct err *err)
 {
@@ -429,8 +443,9 @@ static int delete (struct apply *a, const char *id, const char *name, struct err
 		until = a->deadline;
 	for (;;) {
 		struct err why = {0};
-		if (engine_delete(a->cluster->engine, a->deadline, &why, "/networks/%s", id) == 0 ||
-		    why.code == ERR_NOT_FOUND)
+		bool removed =
+			engine_delete(a->cluster->engine, a->deadline, &why, "/networks/%s", id) == 0 || is_gone(&why);
+		if (removed && look_for_removed(a, id, &why) == 0)
 			return 0;
 		if (!is_in_use(&why) || clock_left(until) == 0) {
 			*err = why;

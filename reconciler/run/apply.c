@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#define STEP_TIMEOUT_MS (10 * 60 * 1000)
+#define STEP_TIMEOUT_MS (INT64_C(10) * 60 * 1000)
 #define POLL_MS 100 /* how soon Ctrl-C is noticed while steps run */
 
 enum event_type { EVENT_PROGRESS, EVENT_FINISHED };

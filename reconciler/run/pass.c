@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-#define PASS_TIMEOUT_MS (30 * 60 * 1000)
-#define OBSERVE_TIMEOUT_MS (60 * 1000)
+#define PASS_TIMEOUT_MS (INT64_C(30) * 60 * 1000)
+#define OBSERVE_TIMEOUT_MS (INT64_C(60) * 1000)
 #define MAX_PLANS 5    /* plans that change something in one pass, before it says what keeps changing */
 #define MAX_WORKERS 8  /* DESIGN §6 */
 #define WAIT_DEFAULT_S 10

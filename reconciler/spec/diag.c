@@ -202,7 +202,7 @@ static int narrow(const char **line, size_t *len, int col)
 		*len -= n;
 		col--;
 	}
-	*len = min(*len, 16 * WINDOW);
+	*len = min(*len, (size_t)16 * WINDOW);
 	return col;
 }
 

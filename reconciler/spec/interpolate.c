@@ -68,7 +68,7 @@ static bool look_up(struct run *r, const char *name, const char *at, const char 
 {
 	if (!allowed(r, name)) {
 		diag_add(r->ip->diags, DIAG_ERROR, wrong(r, at),
-			 "environment variable %s is not on the allow-list (see --allow-env)", name);
+			 "environment variable %s is not on the allow-list; --allow-env %s puts it there", name, name);
 		return false;
 	}
 	*value = getenv(name);

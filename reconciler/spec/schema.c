@@ -192,8 +192,7 @@ static int keep_properties(struct compiler *c, void *field, const json_t *v)
 
 static int keep_defs(struct compiler *c, void *field, const json_t *v)
 {
-	(void)field;
-	if (c->schema->defs.v)
+	if (field != c->schema->root) /* the table has no offset for it */
 		return wrong(c, "may stand at the top only");
 	return compile_properties(c, v, &c->schema->defs);
 }

@@ -48,11 +48,6 @@ bool snode_bool(const struct snode *map, const char *key, bool fallback)
 	return n && n->type == SNODE_BOOL ? n->boolean : fallback;
 }
 
-size_t snode_count(const struct snode *n)
-{
-	return n ? n->n_items : 0;
-}
-
 const char *snode_shown_part(const struct snode *n, const char *part)
 {
 	return n && n->from_env ? "(value of a variable)" : part;

@@ -87,9 +87,12 @@ const struct snode *snode_path(const struct snode *map, const char *path); /* "d
 const char *snode_str(const struct snode *map, const char *key); /* text of a scalar; NULL when missing or null */
 int64_t snode_int(const struct snode *map, const char *key, int64_t fallback);
 bool snode_bool(const struct snode *map, const char *key, bool fallback);
-const char *snode_scalar(const struct snode *n); /* text of a scalar node; NULL for others */
-size_t snode_count(const struct snode *n);       /* items; 0 for scalars and NULL */
-json_t *snode_json(const struct snode *n);       /* new reference: the typed value */
+const char *snode_scalar(const struct snode *n);        /* text of a scalar node; NULL for others */
+static inline size_t snode_count(const struct snode *n) /* items; 0 for scalars and NULL */
+{
+	return n ? n->n_items : 0;
+}
+json_t *snode_json(const struct snode *n); /* new reference: the typed value */
 
 /*
  * How a scalar's text stands in a message. A variable's value may be a secret, so a text that holds one is shown as

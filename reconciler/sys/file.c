@@ -151,7 +151,7 @@ static int reserve(int fd, off_t old_size, size_t n)
 int file_write_inplace(const char *path, const void *data, size_t n, struct err *err)
 {
 	int64_t start = clock_ms();
-	struct stat st;
+	struct stat st = {0};
 	_cleanup_fd_ int fd = open_regular(path, O_WRONLY, &st, err);
 
 	if (fd < 0)

@@ -40,7 +40,7 @@
 	X(curl_multi_info_read)
 
 static struct {
-#define X(f) __typeof__(f) *f;
+#define X(f) __typeof__(f) *(f);
 	CURL_SYMBOLS(X)
 #undef X
 	struct err err;

@@ -24,6 +24,10 @@ reconcile() {
 	RECONCILE_TRACE=$trace timeout 120 "$RECONCILE" --state-dir "$t_dir/state" "$@" "$spec"
 }
 
+show_failures() {
+	[ "$t_status" = 0 ] || t_diag "$(grep -hE '^ *FAILED|error' "$t_dir/.out" "$t_dir/.err")"
+}
+
 # Calls of the last run that changed something, with how often.
 mutations() {
 	grep -oE '"target":"(POST|PUT|DELETE|PATCH) [^"]*"' "$trace" |
@@ -43,8 +47,8 @@ running_tasks() {
 	docker ps -q --no-trunc --filter label=com.docker.swarm.service.name | sort
 }
 
-settled() { # as many containers as the running services want
-	[ -z "$(docker service ls --format '{{.Mode}} {{.Replicas}}' | awk '{ split($2, n, "/") } $1 !~ /job/ && n[1] != n[2]')" ]
+settled() { # what is no job has as many tasks as it wants
+	[ -z "$(docker service ls --format '{{.Replicas}} {{.Mode}}' | awk '{ split($1, n, "/") } !/job/ && n[1] != n[2]')" ]
 }
 
 in_plan() { # PERL-EXPRESSION on the plan $p
@@ -81,7 +85,8 @@ t_is "only jobs run again, which every change of a job makes them do" \
 t_is "nothing was changed" "$(mutations)" ""
 
 t_run reconcile --yes
-t_is "adopting converges" "$t_status" 0 || t_show_run
+t_is "adopting converges" "$t_status" 0
+show_failures
 t_is "with one call for each service" "$(mutations)" "$count POST /services/ID/update"
 services '$s->{Spec}' >"$t_dir/after"
 t_is "each is marked as ours" "$(grep -c '"io.reconcile.cluster":"lab"' "$t_dir/after")" "$count"
@@ -161,9 +166,10 @@ OPTIONS
 )
 t_run reconcile --dry-run --detailed-exitcode --json
 t_is "each of $n settings that is changed from outside is seen" \
-	"$t_status $(in_plan 'scalar(grep { $_->{action} eq "update" && $_->{why} eq "drift" } @c)')" "2 $n"
+	"$t_status $(in_plan 'scalar(grep { $_->{action} eq "update" && $_->{state} eq "ready" } @c)')" "2 $n"
 t_run reconcile --yes
-t_is "and put back" "$t_status" 0 || t_show_run
+t_is "and put back" "$t_status" 0
+show_failures
 t_is "with one call for each" "$(mutations)" "$n POST /services/ID/update"
 t_run reconcile --dry-run --detailed-exitcode --json
 t_is "then nothing is left to do" "$t_status $(in_plan 'scalar(@c)')" "0 0"

@@ -69,7 +69,11 @@ team_of() { # SERVICE
 
 # A write while an update is in flight would wait for its end.
 settled() {
-	t_retry 30 docker service inspect -f '{{if ne .UpdateStatus.State "completed"}}{{fail}}{{end}}' slow
+	t_retry 30 is_completed
+}
+
+is_completed() {
+	[ "$(docker service inspect -f '{{.UpdateStatus.State}}' slow)" = completed ]
 }
 
 converges() { # TEXT

@@ -189,7 +189,8 @@ static void gen_container_labels(struct gen *g)
 
 static void gen_mount_bind(struct gen *g)
 {
-	const char *propagation = PICK(g, "", "rprivate", "rslave", "shared", "private");
+	const char *propagation =
+		g->runs ? PICK(g, "", "rprivate", "private") : PICK(g, "", "rprivate", "rslave", "shared", "private");
 	bool read_only = chance(g, 50);
 
 	if (!*propagation && chance(g, 50)) {

@@ -171,6 +171,23 @@ static void resolve_image(struct apply *a, const json_t *body, char **digest, js
 	image_ref_free(&ref);
 }
 
+/* A network of this change may have been made in this pass, after the snapshot. */
+static int look_up_networks(const struct apply *a, const struct change *c, json_t *names, struct err *err)
+{
+	_cleanup_json_ json_t *list = NULL;
+	json_t *net;
+	size_t i;
+
+	if (!change_has_field(c, "networks"))
+		return 0;
+	if (engine_get(engine_of(a), a->deadline, &list, err, "/networks") < 0)
+		return err_wrap(err, "looking up its networks");
+	json_array_foreach (list, i, net)
+		if (json_str(net, "Id"))
+			json_set_str(names, json_str(net, "Id"), json_str(net, "Name"));
+	return 0;
+}
+
 struct writing {
 	struct overlay overlay;
 	char *digest;
@@ -190,7 +207,7 @@ static int prepare(struct apply *a, const struct change *c, bool with_image, str
 	const json_t *body = c->desired->body;
 
 	*w = (struct writing){.ids = json_object(), .networks = network_names(a->snap)};
-	if (look_up_ids(a, c, w->ids, err) < 0)
+	if (look_up_ids(a, c, w->ids, err) < 0 || look_up_networks(a, c, w->networks, err) < 0)
 		return -1;
 	if (with_image)
 		resolve_image(a, body, &w->digest, &w->platforms);
@@ -247,17 +264,24 @@ static const char *since(const json_t *service)
 	return at ? at : "an unknown time";
 }
 
-/* A new reference to the live service once no update of it is in flight. */
+/*
+ * A new reference to the live service once no update of it is in flight, or the
+ * one that is has converged: what a write makes the previous spec is good then.
+ */
 static int get_idle(struct apply *a, const char *id, json_t **out, struct err *err)
 {
+	struct wait_state st CLEANUP(wait_state_free) = {.looked = true};
 	int64_t ms = POLL_FIRST_MS;
 	bool said = false;
 
 	for (;; said = true) {
 		_cleanup_json_ json_t *service = NULL;
+		struct wait_verdict v = {.outcome = WAIT_PENDING};
 		if (engine_get(engine_of(a), a->deadline, &service, err, "/services/%s", id) < 0)
 			return -1;
-		if (!update_in_flight(service)) {
+		if (update_in_flight(service) && look(a, id, &st, &v, &service, err) < 0)
+			return -1;
+		if (!update_in_flight(service) || v.outcome == WAIT_CONVERGED) {
 			*out = json_incref(service);
 			return 0;
 		}

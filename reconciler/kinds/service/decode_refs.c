@@ -87,10 +87,9 @@ static void add_mount(struct service_decoder *s, const char *target, json_t *mou
 {
 	const char *source = json_str(mount, "source"), *type = json_str(mount, "type");
 	json_t *mounts = object_at(s->body, "mounts");
-	_cleanup_free_ char *clean = xstrdup(target);
+	_cleanup_str_ struct str buf = {0};
+	const char *clean = mount_target(target, &buf);
 
-	for (size_t n = strlen(clean); n > 1 && clean[n - 1] == '/'; n--)
-		clean[n - 1] = '\0';
 	if (json_object_get(mounts, clean))
 		block(s, "volumes: two mounts at %s", clean);
 	if (str_eq(type, "volume"))

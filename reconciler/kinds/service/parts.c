@@ -322,7 +322,7 @@ static json_t *read_mount(const struct part_context *p, const json_t *element, s
 	(void)p;
 	if (!target)
 		return NULL;
-	str_adds(key, target);
+	mount_target(target, key);
 	json_t *out = json_object();
 	for (size_t i = 0; i < ARRAY_SIZE(mount_members); i++) {
 		json_t *v = json_path(element, mount_members[i].engine);

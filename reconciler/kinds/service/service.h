@@ -116,6 +116,7 @@ const char *capability_canonical(const char *text, struct str *buf);
 const char *constraint_canonical(const char *text, struct str *buf);
 json_t *caps_effective(json_t *body); /* borrowed body: what is added is not dropped */
 const char *file_target(const char *dir, const char *name, struct str *buf); /* absolute */
+const char *mount_target(const char *target, struct str *buf);               /* without a slash at its end */
 json_t *object_at(json_t *obj, const char *path);                            /* borrowed; made when missing */
 void path_set(json_t *obj, const char *path, json_t *stolen);                /* NULL: deleted */
 

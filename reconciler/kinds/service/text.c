@@ -77,6 +77,17 @@ const char *file_target(const char *dir, const char *name, struct str *buf)
 	return str_cstr(buf);
 }
 
+const char *mount_target(const char *target, struct str *buf)
+{
+	size_t n = strlen(target);
+
+	while (n > 1 && target[n - 1] == '/')
+		n--;
+	str_reset(buf);
+	str_add(buf, target, n);
+	return str_cstr(buf);
+}
+
 /*
  * A command line as `docker stack` splits it (github.com/google/shlex): blanks
  * separate, '…' is literal, "…" knows the backslash, # begins a comment where a

@@ -328,6 +328,7 @@ static bool is_hopeless(struct wait_state *st, const struct count *c, int64_t no
 static bool is_steady(struct wait_state *st, const struct wait_snapshot *snap, const struct count *c)
 {
 	enum job job = job_of(snap->service);
+	bool updating = update_in_flight(snap->service);
 	bool counted = job == REPLICATED_JOB || json_path(snap->service, "Spec.Mode.Replicated");
 
 	if (c->good != c->wanted || c->leaving > 0 || c->coming > 0) {
@@ -336,12 +337,18 @@ static bool is_steady(struct wait_state *st, const struct wait_snapshot *snap, c
 	}
 	if (st->steady_since == 0)
 		st->steady_since = snap->now;
-	/* The write did not concern the tasks; Swarm has monitored them; a job ends; none are meant to run. */
-	if (!st->looked || strcmp(update_state(snap->service), "completed") == 0)
+	/* The write did not concern the tasks; Swarm has monitored them. */
+	if (!updating && (!st->looked || strcmp(update_state(snap->service), "completed") == 0))
 		return true;
+	/* A job ends; none are meant to run. */
 	if ((job != NO_JOB && c->wanted > 0) || (counted && c->wanted == 0))
 		return true;
-	/* A global service without a task: none can fail, one may still come. */
+	/*
+	 * Also while Swarm says "updating": it does so until update_config.delay has
+	 * passed after the last task, and only failures within the monitor period of a
+	 * task's start count for it. A global service without a task: none can fail, one
+	 * may still come.
+	 */
 	return snap->now - st->steady_since >= (c->wanted == 0 ? IDLE_MS : monitor_ms(snap->service));
 }
 
@@ -358,10 +365,9 @@ struct wait_verdict service_wait_judge(struct wait_state *st, const struct wait_
 	}
 	count_all(&c, st, snap);
 	describe(&c, st, job_of(snap->service) != NO_JOB, v.text, sizeof(v.text));
-	bool updating = update_in_flight(snap->service);
-	if (is_steady(st, snap, &c) && !updating)
+	if (is_steady(st, snap, &c))
 		v.outcome = WAIT_CONVERGED;
-	else if (is_hopeless(st, &c, snap->now) && !updating)
+	else if (is_hopeless(st, &c, snap->now) && !update_in_flight(snap->service))
 		v = verdict(WAIT_FAILED, "its tasks keep failing", st);
 	st->looked = true;
 	json_decref(c.states);

@@ -50,7 +50,7 @@ struct wait_verdict {
 };
 struct wait_verdict service_wait_judge(struct wait_state *st, const struct wait_snapshot *snap);
 
-/* True while an update or a rollback is in flight: nothing may be written then (FACTS C). */
+/* True while an update or a rollback is in flight: nothing may be written then, unless it has converged (FACTS C). */
 bool update_in_flight(const json_t *service);
 
 #endif

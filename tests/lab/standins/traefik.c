@@ -197,6 +197,17 @@ static const char *pick_address(json_t *provider, json_t *labels, json_t *addres
 	return address;
 }
 
+/* Only told, never asked: this stand-in's servers are UP from the start, as Traefik's are before the first check. */
+static void add_health_check(struct table *table, const char *name, const char *provider, const char *path)
+{
+	char *full = qualified(name, provider);
+	json_t *balancer = at(json_object_get(table->services, full), "loadBalancer");
+
+	if (path)
+		json_object_set_new(balancer, "healthCheck", json_pack("{ss}", "path", path));
+	free(full);
+}
+
 /* One labelled thing: its routers, its services and a server for each of its addresses. */
 static void add_labelled(struct table *table, json_t *provider, const char *provider_name, const char *name,
 			 json_t *labels, json_t *instances, json_int_t exposed_port)
@@ -221,6 +232,8 @@ static void add_labelled(struct table *table, json_t *provider, const char *prov
 			goto out;
 		}
 		add_server(table, key, provider_name, NULL);
+		snprintf(text, sizeof text, "traefik.http.services.%s.loadbalancer.healthcheck.path", key);
+		add_health_check(table, key, provider_name, label(labels, text));
 		json_array_foreach (instances, i, addresses) {
 			const char *address = pick_address(provider, labels, addresses);
 

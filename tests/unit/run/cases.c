@@ -29,7 +29,7 @@ static struct snapshot *load_snapshot(const char *dir)
 	_cleanup_free_ char *path = xasprintf("%s/live.json", dir);
 	_cleanup_str_ struct str text = {0};
 	_cleanup_json_ json_t *j = NULL;
-	struct snapshot *snap;
+	struct snapshot *snap = NULL;
 	struct err err = {0};
 
 	if (file_read(path, MAX_FILE, &text, &err) < 0 || json_parse(str_cstr(&text), text.len, &j, &err) < 0 ||

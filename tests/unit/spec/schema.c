@@ -315,7 +315,7 @@ static void all_errors_come_at_once(void **state)
 		{"a: x\na: y\nb: *z\nq: $X\n[k]: v\n", NULL,
 		 "1:1 missing key 'c'\n1:4 expected a whole number, found 'x'\n2:1 key 'a' is already on line 1\n"
 		 "3:4 alias '*z' has no anchor '&z' before it\n4:1 unknown key 'q'; expected 'a' or 'b'\n"
-		 "4:4 environment variable X is not on the allow-list (see --allow-env)\n"
+		 "4:4 environment variable X is not on the allow-list; --allow-env X puts it there\n"
 		 "5:1 a key must be a text, not a map or a list (a text that starts with '{' or '[' needs quotes)"},
 	};
 	(void)state;
@@ -338,6 +338,8 @@ static void a_schema_with_anything_unknown_is_refused(void **state)
 		{"{'pattern': '[a'}", "pattern: pattern must be a regular expression that ECMA and POSIX read alike"},
 		{"{'patternProperties': {'(': {}}}", "must be a regular expression that ECMA and POSIX read alike"},
 		{"{'$ref': '#/$defs/a'}", "$ref: there is no $defs/a"},
+		{"{'items': {'$defs': {}}}", "items: $defs: $defs may stand at the top only"},
+		{"{'$defs': {'a': {'$defs': {'b': {}}}}}", "$defs: a: $defs: $defs may stand at the top only"},
 		{"{'$ref': 'http://x'}", "$ref: $ref must be \"#/$defs/NAME\""},
 		{"{'$defs': {'a': {'$ref': '#/$defs/b'}, 'b': {'oneOf': [{'$ref': '#/$defs/a'}]}}}",
 		 "refers to itself"},
