@@ -102,7 +102,7 @@ SAN := SANITIZE=address,undefined
 TAP := CMOCKA_MESSAGE_OUTPUT=TAP prove --exec ''
 
 unit-bins: all $(UNIT_BINS)
-unit-source: $(BUILD)/reconcile-source
+unit-source: | $(BUILD)/reconcile-source
 fuzz-replay: $(BUILD)/tests/fuzz/spec_fuzz $(BUILD)/tests/fuzz/traefik_edit_fuzz
 
 # What needs neither root nor a cluster.

@@ -2,12 +2,15 @@
 #ifndef RECONCILE_BASE_MARK_H
 #define RECONCILE_BASE_MARK_H
 
+#include <stdbool.h>
+
 /* line and col count from 1, col in characters (code points), as editors do.
  * line 0: no position. file is borrowed and outlives the mark. */
 struct mark {
 	const char *file;
 	int line;
 	int col;
+	bool hidden; /* what stands there holds an environment variable's value: plans do not show it */
 };
 
 #endif

@@ -42,7 +42,7 @@ struct field_change {
 	const json_t *to;      /* NULL: is removed; borrowed from the desired body */
 	enum why why;
 	struct mark mark;      /* where the spec says so; line 0 for removals not in the spec */
-	bool secret;           /* values are not shown */
+	bool secret;           /* values are not shown: a secret field, or text from an environment variable */
 };
 
 struct change {

@@ -44,8 +44,8 @@ static void add(struct diff *d, const char *path, const json_t *from, const json
 		.to = to,
 		.why = !d->has_last ? WHY_SPEC : json_same(last, to) ? WHY_DRIFT : WHY_INTENT,
 		.mark = to ? resource_mark_of(d->desired, path) : (struct mark){0},
-		.secret = d->field && d->field->flags & FIELD_SECRET,
 	};
+	fc.secret = fc.mark.hidden || (d->field && d->field->flags & FIELD_SECRET);
 	vec_push(&d->change->fields, fc);
 	if (disruption_of(d->field) > d->change->disruption)
 		d->change->disruption = disruption_of(d->field);

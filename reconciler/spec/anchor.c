@@ -78,6 +78,7 @@ int anchors_copy(struct anchors *a, const char *name, struct mark m, size_t dept
 	else if (!(*found)->complete)
 		diag_add(diags, DIAG_ERROR, m, "alias '*%s' is inside the value it stands for", name);
 	*out = found && (*found)->complete ? copy(&c, (*found)->node, depth) : unreadable(a);
+	m.hidden = (*out)->mark.hidden;
 	(*out)->mark = (*out)->key_mark = m;
 	(*out)->key = NULL; /* the alias stands under another key, or in a list */
 	if (c.too_many)

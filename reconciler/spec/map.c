@@ -71,6 +71,7 @@ void map_put(struct map_builder *b, struct snode *value, struct diags *diags)
 	}
 	value->key = b->key;
 	value->key_mark = b->key_mark;
+	value->key_mark.hidden = value->mark.hidden;
 	push(b, value, 0);
 }
 

@@ -98,7 +98,7 @@ static bool scan(struct text *t, struct diags *diags)
 
 bool text_init(struct text *t, const char *file, const char *bytes, size_t len, struct diags *diags)
 {
-	struct mark start = {file, 1, 1};
+	struct mark start = {.file = file, .line = 1, .col = 1};
 
 	*t = (struct text){.file = file};
 	if (len > TEXT_MAX) {
@@ -131,5 +131,5 @@ struct mark text_mark(const struct text *t, size_t index)
 		else
 			high = mid;
 	}
-	return (struct mark){t->file, (int)low + 1, (int)(index - t->lines.v[low]) + 1};
+	return (struct mark){.file = t->file, .line = (int)low + 1, .col = (int)(index - t->lines.v[low]) + 1};
 }

@@ -121,6 +121,7 @@ static const char *scalar_text(struct reader *r, const yaml_event_t *e, struct s
 	at.col += e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE && is_exact(e, text);
 	if (!interpolate(&r->vars, text, at, is_exact(e, text), &out, &n->from_env))
 		return NULL;
+	n->mark.hidden = n->from_env;
 	n->quoted |= out.len == 0;
 	return arena_strndup(r->arena, str_cstr(&out), out.len);
 }
@@ -180,6 +181,17 @@ static void open_container(struct reader *r, enum snode_type type, struct mark m
 	map_reset(&f->map);
 }
 
+/* A list's values are shown together, so one variable's value hides the list and the map that it stands in. */
+static bool hide_list(struct snode *n)
+{
+	bool hidden = n->mark.hidden;
+
+	for (size_t i = 0; i < n->n_items; i++)
+		hidden |= hide_list(n->items[i]);
+	n->mark.hidden = hidden;
+	return hidden;
+}
+
 static void close_container(struct reader *r)
 {
 	struct frame *f = top(r);
@@ -191,6 +203,7 @@ static void close_container(struct reader *r)
 		n->n_items = f->entries.n;
 		n->items = arena_alloc(r->arena, n->n_items * sizeof(*n->items));
 		memcpy(n->items, f->entries.v, n->n_items * sizeof(*n->items));
+		hide_list(n);
 	}
 	if (f->anchor)
 		f->anchor->complete = true;
@@ -255,7 +268,7 @@ static void read_events(struct reader *r)
 	bool more = true;
 
 	if (!yaml_parser_initialize(&parser)) {
-		diag_add(r->diags, DIAG_ERROR, (struct mark){r->text.file, 0, 0}, "out of memory");
+		diag_add(r->diags, DIAG_ERROR, (struct mark){.file = r->text.file, .line = 0, .col = 0}, "out of memory");
 		r->failed = true;
 		return;
 	}
@@ -286,7 +299,7 @@ static void read_text(struct reader *r)
 		map_free(&r->frames[i].map);
 	}
 	if (!r->failed && is_empty(r->root)) {
-		diag_add(r->diags, DIAG_ERROR, (struct mark){r->text.file, 1, 1},
+		diag_add(r->diags, DIAG_ERROR, (struct mark){.file = r->text.file, .line = 1, .col = 1},
 			 "the spec is empty: it needs at least 'version' and 'cluster'");
 		r->failed = true;
 	}

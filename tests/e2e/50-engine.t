@@ -135,17 +135,17 @@ t_is "TLS with files that are none ends: exit 3" "$t_status" 3
 rm "$t_dir/ca.pem"
 
 # It is there and does not behave.
-spoil =silent
+spoil /=silent
 t_blocked "an engine that never answers" 4000 "the Docker engine at unix://$socket does not answer.*within [0-9.]+ s" \
 	--host "unix://$socket" --timeout 2s
 mend
-spoil =garbage
+spoil /=garbage
 t_blocked "an engine that answers garbage" 3000 "what answers at unix://$socket is not a Docker engine" --host "unix://$socket"
 mend
-spoil =cut
+spoil /=cut
 t_blocked "an engine that hangs up" 3000 "no Docker engine answers at unix://$socket" --host "unix://$socket"
 mend
-spoil =status:500
+spoil /=status:500
 t_blocked "an engine that fails whatever it is asked" 3000 '\(status 500\) is not a Docker engine, or not a healthy one' \
 	--host "unix://$socket"
 mend
@@ -170,6 +170,7 @@ t_is "all of this made nothing" "$(swarm_state)" inactive
 # In no swarm: bootstrap is named, and does it.
 t_run reconcile --yes "$spec"
 t_is "in no swarm: exit 3" "$t_status" 3
+# shellcheck disable=SC2016 # backquotes of the message
 t_like "in no swarm: what to do" "$t_out" 'swarm/shop .*
  +this engine is in no swarm: run `reconcile bootstrap`'
 t_like "in no swarm: what waits for it" "$t_out" 'network/front .*

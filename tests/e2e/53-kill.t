@@ -19,23 +19,23 @@ random_spec() {
 	local i replicas
 	{
 		printf 'version: 1\ncluster: shop\nswarm: { default_addr_pool: [10.64.0.0/14] }\n'
-		printf 'nodes: { gmktec: { address: 10.99.0.1, role: manager, labels: { round: r%d } } }\n' $RANDOM
+		printf 'nodes: { gmktec: { address: 10.99.0.1, role: manager, labels: { round: r%d } } }\n' "$RANDOM"
 		printf 'policy: { max_deletions: 50 }\n'
 		printf 'networks:\n  always: { driver: overlay }\n'
 		for ((i = 0; i < 3; i++)); do
-			((RANDOM % 2)) || printf '  net%d: { driver: overlay, labels: { x: "%d" } }\n' $i $((RANDOM % 2))
+			((RANDOM % 2)) || printf '  net%d: { driver: overlay, labels: { x: "%d" } }\n' "$i" $((RANDOM % 2))
 		done
-		printf 'configs:\n  always: { content: "%d" }\n' $RANDOM
+		printf 'configs:\n  always: { content: "%d" }\n' "$RANDOM"
 		for ((i = 0; i < 3; i++)); do
-			((RANDOM % 2)) || printf '  conf%d: { content: "%d" }\n' $i $((RANDOM % 4))
+			((RANDOM % 2)) || printf '  conf%d: { content: "%d" }\n' "$i" $((RANDOM % 4))
 		done
 		printf 'services:\n'
 		for ((i = 0; i < 3; i++)); do
 			((RANDOM % 3)) || continue
 			replicas=$((RANDOM % 4 == 0))
-			printf '  svc%d: { image: "lab/busybox:1", command: [sleep, "1000"], stop_grace_period: 1s, networks: [always], ' $i
+			printf '  svc%d: { image: "lab/busybox:1", command: [sleep, "1000"], stop_grace_period: 1s, networks: [always], ' "$i"
 			printf 'environment: { A: "%d" }, configs: [{ source: always, target: /etc/a }], ' $((RANDOM % 3))
-			printf 'deploy: { replicas: %d, endpoint_mode: dnsrr, update_config: { monitor: 500ms } } }\n' $replicas
+			printf 'deploy: { replicas: %d, endpoint_mode: dnsrr, update_config: { monitor: 500ms } } }\n' "$replicas"
 		done
 		printf '  idle: { image: "lab/busybox:1", deploy: { replicas: 0 } }\n'
 	} >"$spec"

@@ -373,6 +373,24 @@ static bool starts_tasks(const struct change *c)
 	return service_restarts(c) || change_has_field(c, "constraints");
 }
 
+/* Adds the names of those networks of a service that are not among the known ones. */
+static void add_unknown_networks(struct engine *engine, int64_t deadline, const json_t *service, const json_t *known,
+				 json_t *names)
+{
+	json_t *net;
+	size_t i;
+
+	json_array_foreach (json_path(service, "Spec.TaskTemplate.Networks"), i, net) {
+		const char *id = json_str(net, "Target");
+		_cleanup_json_ json_t *network = NULL;
+		struct err ignored;
+		if (!id || json_object_get(known, id) || json_object_get(names, id))
+			continue;
+		if (engine_get(engine, deadline, &network, &ignored, "/networks/%s?scope=swarm", id) == 0)
+			json_set_str(names, id, json_str(network, "Name"));
+	}
+}
+
 static int update(struct apply *a, const struct change *c, struct err *err)
 {
 	struct writing w CLEANUP(writing_free);
@@ -381,6 +399,8 @@ static int update(struct apply *a, const struct change *c, struct err *err)
 	if (prepare(a, c, resolves_image(c), &w, err) < 0 || write_update(a, c, &w, err) < 0 ||
 	    wait_until_converged(a, c->live->id, starts_tasks(c), &service, err) < 0)
 		return -1;
+	/* This run may have made some of its networks. */
+	add_unknown_networks(engine_of(a), a->deadline, service, w.networks, w.networks);
 	if (!fields_match(c, service, w.networks, c->desired->body))
 		return err_set(err, ERR_OUT_OF_SEQUENCE, "somebody changed it while it converged");
 	return 0;
@@ -450,23 +470,6 @@ int service_apply(struct apply *a, const struct change *c, struct err *err)
 
 /* Observing what no list tells */
 
-static void add_hidden_networks(struct fetch *f, const json_t *service, const json_t *known, json_t *names)
-{
-	json_t *net;
-	size_t i;
-
-	json_array_foreach (json_path(service, "Spec.TaskTemplate.Networks"), i, net) {
-		const char *id = json_str(net, "Target");
-		_cleanup_json_ json_t *network = NULL;
-		struct err ignored;
-		if (!id || json_object_get(known, id) || json_object_get(names, id))
-			continue;
-		if (engine_get(f->cluster->engine, f->deadline, &network, &ignored, "/networks/%s?scope=swarm", id) ==
-		    0)
-			json_set_str(names, id, json_str(network, "Name"));
-	}
-}
-
 static void resolve_anew(struct fetch *f, const char *image, json_t *digests)
 {
 	_cleanup_json_ json_t *platforms = NULL;
@@ -492,7 +495,7 @@ int service_fetch(struct fetch *f, struct err *err)
 	(void)err;
 
 	json_array_foreach (live, i, service)
-		add_hidden_networks(f, service, known, names);
+		add_unknown_networks(f->cluster->engine, f->deadline, service, known, names);
 	for (i = 0; f->cluster->refresh_images && i < snode_count(services); i++)
 		resolve_anew(f, snode_str(services->items[i], "image"), digests);
 	if (json_object_size(names) > 0)

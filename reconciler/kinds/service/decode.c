@@ -149,8 +149,7 @@ static int decode_labels(struct service_decoder *s, struct err *err)
 /* The live count; false when the service is not there or has none. */
 static bool live_replicas(const struct service_decoder *s, int64_t *count)
 {
-	const json_t *live = service_find(snapshot_get(s->d->snap, "engine/services", NULL), s->r->name);
-	const json_t *n = json_path(live, "Spec.Mode.Replicated.Replicas");
+	const json_t *n = json_path(s->live, "Spec.Mode.Replicated.Replicas");
 
 	*count = json_integer_value(n);
 	return json_is_integer(n);
@@ -181,9 +180,9 @@ static void decode_mode(struct service_decoder *s)
 
 /* All of it */
 
-static int decode_service(struct decode *d, const struct snode *node, struct err *err)
+static int decode_service(struct decode *d, const struct snode *node, const json_t *live, struct err *err)
 {
-	struct service_decoder s = {.d = d, .node = node, .body = json_object()};
+	struct service_decoder s = {.d = d, .node = node, .live = live, .body = json_object()};
 
 	s.r = resource_add(d->out, "service", node->key);
 	s.r->mark = node->key_mark;
@@ -208,9 +207,12 @@ static int decode_service(struct decode *d, const struct snode *node, struct err
 int service_decode(struct decode *d, struct err *err)
 {
 	const struct snode *services = snode_get(spec_root(d->spec), "services");
+	_cleanup_json_ json_t *live = services_by_name(d->snap);
 
-	for (size_t i = 0; i < snode_count(services); i++)
-		if (decode_service(d, services->items[i], err) < 0)
+	for (size_t i = 0; i < snode_count(services); i++) {
+		const struct snode *node = services->items[i];
+		if (decode_service(d, node, json_object_get(live, node->key), err) < 0)
 			return -1;
+	}
 	return 0;
 }

@@ -1,6 +1,5 @@
 /* What a change does to the tasks, in one line. */
 #include "kinds/service/service.h"
-#include "kinds/service/wait.h"
 #include "kinds/util.h"
 
 #include <string.h>
@@ -16,11 +15,20 @@ static bool is_job(const json_t *body)
 	return mode && str_ends(mode, "-job");
 }
 
-/* Tasks that should run; -1 when that is not known. */
-static int64_t task_count(const json_t *service, const json_t *body)
+/* Tasks that should run; only the engine knows how many a global service has. -1: not known. */
+static int64_t task_count(const struct observe *o, const struct resource *live)
 {
-	int64_t replicas = json_int(body, "replicas", -1);
-	return json_int(json_object_get(service, "ServiceStatus"), "DesiredTasks", is_job(body) ? -1 : replicas);
+	json_t *service;
+	size_t i;
+
+	if (!live)
+		return -1;
+	if (str_eq(json_str(live->body, "mode"), "replicated"))
+		return json_int(live->body, "replicas", -1);
+	json_array_foreach (snapshot_get(o->snap, "engine/services", NULL), i, service)
+		if (str_eq(json_str(service, "ID"), live->id))
+			return json_int(json_object_get(service, "ServiceStatus"), "DesiredTasks", -1);
+	return -1;
 }
 
 bool service_restarts(const struct change *c)
@@ -100,9 +108,7 @@ static const char *explain_end(struct arena *a, int64_t tasks)
 
 void service_explain(const struct observe *o, struct arena *a, struct change *c)
 {
-	const char *name = c->live ? strchr(c->key, '/') + 1 : NULL;
-	const json_t *service = name ? service_find(snapshot_get(o->snap, "engine/services", NULL), name) : NULL;
-	int64_t tasks = task_count(service, c->live ? c->live->body : NULL);
+	int64_t tasks = task_count(o, c->live);
 
 	switch (c->action) {
 	case ACTION_CREATE:
@@ -123,9 +129,6 @@ void service_explain(const struct observe *o, struct arena *a, struct change *c)
 	default:
 		return;
 	}
-	if (service && update_in_flight(service))
-		c->effect = arena_printf(a, "%s%san update in flight is waited for first", c->effect,
-					 *c->effect ? "; " : "");
 	if (!*c->effect)
 		c->effect = NULL;
 }

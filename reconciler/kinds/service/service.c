@@ -6,15 +6,17 @@
 
 #include <string.h>
 
-const json_t *service_find(const json_t *list, const char *name)
+json_t *services_by_name(const struct snapshot *snap)
 {
-	json_t *service;
+	json_t *out = json_object(), *service;
 	size_t i;
 
-	json_array_foreach (list, i, service)
-		if (str_eq(json_str(json_object_get(service, "Spec"), "Name"), name))
-			return service;
-	return NULL;
+	json_array_foreach (snapshot_get(snap, "engine/services", NULL), i, service) {
+		const char *name = json_str(json_object_get(service, "Spec"), "Name");
+		if (name)
+			json_object_set(out, name, service);
+	}
+	return out;
 }
 
 static void needs(const struct spec *spec, struct wants *w)
@@ -35,6 +37,8 @@ static void note_update(struct observe *o, struct resource *r, const json_t *ser
 		{"paused", "Swarm paused its last update"},
 		{"rollback_completed", "Swarm rolled its last update back"},
 		{"rollback_paused", "Swarm paused the rollback of its last update"},
+		{"rollback_started", "Swarm is rolling its last update back"},
+		{"updating", "an update of it is in flight"},
 	};
 	const json_t *update = json_object_get(service, "UpdateStatus");
 
@@ -62,26 +66,22 @@ static int observe(struct observe *o, struct err *err)
 {
 	const char *why;
 	const json_t *services = swarm_list(o->snap, "engine/services", &why);
-	_cleanup_json_ json_t *networks = network_names(o->snap), *by_name = json_object();
+	_cleanup_json_ json_t *networks = network_names(o->snap), *by_name = services_by_name(o->snap);
+	const char *name;
 	json_t *service;
-	size_t i;
 	(void)err;
 
 	if (!services) {
 		observe_unknown(o, "service", why);
 		return 0;
 	}
-	json_array_foreach (services, i, service) {
-		const json_t *spec = json_object_get(service, "Spec");
-		const char *name = json_str(spec, "Name"), *id = json_str(service, "ID");
-		if (!name || !id)
-			continue;
-		if (resource_find(o->want, "service", name))
-			json_object_set(by_name, name, service);
-		else if (labels_owned(json_object_get(spec, "Labels"), o->cluster))
-			observe_service(o, observe_extra(o, "service", name, id), service, networks, NULL);
+	json_object_foreach (by_name, name, service) {
+		const json_t *labels = json_path(service, "Spec.Labels");
+		if (!resource_find(o->want, "service", name) && labels_owned(labels, o->cluster))
+			observe_service(o, observe_extra(o, "service", name, json_str(service, "ID")), service,
+					networks, NULL);
 	}
-	for (i = 0; i < resource_count(o->want); i++) {
+	for (size_t i = 0; i < resource_count(o->want); i++) {
 		const struct resource *want = resource_at(o->want, i);
 		if (strcmp(want->kind, "service") != 0)
 			continue;

@@ -126,6 +126,7 @@ struct service_decoder {
 	struct decode *d;
 	struct resource *r;
 	const struct snode *node; /* services.<name> */
+	const json_t *live;       /* of the same name; NULL: none */
 	json_t *body;
 };
 int service_decode(struct decode *d, struct err *err) MUST_CHECK;
@@ -147,6 +148,7 @@ int service_fetch(struct fetch *f, struct err *err) MUST_CHECK;
 void service_explain(const struct observe *o, struct arena *a, struct change *c);
 bool service_restarts(const struct change *c); /* its tasks, by the field table */
 int service_apply(struct apply *a, const struct change *c, struct err *err) MUST_CHECK;
-const json_t *service_find(const json_t *list, const char *name); /* in engine/services */
+/* The live services of engine/services by name. New reference. */
+json_t *services_by_name(const struct snapshot *snap);
 
 #endif

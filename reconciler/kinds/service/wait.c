@@ -328,7 +328,6 @@ static bool is_hopeless(struct wait_state *st, const struct count *c, int64_t no
 static bool is_steady(struct wait_state *st, const struct wait_snapshot *snap, const struct count *c)
 {
 	enum job job = job_of(snap->service);
-	bool updating = update_in_flight(snap->service);
 	bool counted = job == REPLICATED_JOB || json_path(snap->service, "Spec.Mode.Replicated");
 
 	if (c->good != c->wanted || c->leaving > 0 || c->coming > 0) {
@@ -338,7 +337,7 @@ static bool is_steady(struct wait_state *st, const struct wait_snapshot *snap, c
 	if (st->steady_since == 0)
 		st->steady_since = snap->now;
 	/* The write did not concern the tasks; Swarm has monitored them. */
-	if (!updating && (!st->looked || strcmp(update_state(snap->service), "completed") == 0))
+	if (!st->looked || strcmp(update_state(snap->service), "completed") == 0)
 		return true;
 	/* A job ends; none are meant to run. */
 	if ((job != NO_JOB && c->wanted > 0) || (counted && c->wanted == 0))

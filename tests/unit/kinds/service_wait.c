@@ -145,6 +145,31 @@ static void tasks_of_a_dead_node_do_not_count(void **state)
 	assert_int_equal(service_wait_judge(&st, &snap).outcome, WAIT_PENDING);
 }
 
+/* With start-first the old task still runs beside the new one for a while. */
+static void old_tasks_have_to_go(void **state)
+{
+	_cleanup_json_ json_t *recording = load("create-good");
+	const json_t *looks = json_object_get(recording, "looks");
+	json_t *look = json_array_get(looks, json_array_size(looks) - 1);
+	struct wait_state st CLEANUP(wait_state_free) = {0};
+	struct wait_snapshot snap = {
+		.service = json_object_get(look, "service"),
+		.tasks = json_object_get(look, "tasks"),
+		.current = json_object_get(look, "current"),
+		.nodes = json_object_get(look, "nodes"),
+	};
+	(void)state;
+
+	json_set_int(json_path(snap.service, "Spec.Mode.Replicated"), "Replicas", 1);
+	json_array_remove((json_t *)snap.current, 0);
+	struct wait_verdict v = service_wait_judge(&st, &snap);
+	assert_int_equal(v.outcome, WAIT_PENDING);
+	assert_string_equal(v.text, "1/1 tasks running (1 to be replaced)");
+	json_array_remove((json_t *)snap.tasks, 0);
+	wait_state_free(&st);
+	assert_int_equal(service_wait_judge(&st, &snap).outcome, WAIT_CONVERGED);
+}
+
 /* The period starts again when a task stops running in between. */
 static void steadiness_is_without_a_break(void **state)
 {
@@ -179,6 +204,7 @@ static void steadiness_is_without_a_break(void **state)
 int main(void)
 {
 	static const struct CMUnitTest others[] = {
+		cmocka_unit_test(old_tasks_have_to_go),
 		cmocka_unit_test(tasks_of_a_dead_node_do_not_count),
 		cmocka_unit_test(steadiness_is_without_a_break),
 	};

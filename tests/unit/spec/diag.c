@@ -2,7 +2,7 @@
 
 static void add(struct diags *d, int line, int col, const char *message)
 {
-	diag_add(d, DIAG_ERROR, (struct mark){"f.yaml", line, col}, "%s", message);
+	diag_add(d, DIAG_ERROR, (struct mark){.file = "f.yaml", .line = line, .col = col}, "%s", message);
 }
 
 static void assert_printed(struct diags *d, const char *source, const char *expected)
@@ -21,7 +21,7 @@ static void a_finding_shows_its_line(void **state)
 	(void)state;
 	add(&d, 2, 3, "wrong");
 	assert_printed(&d, "a: 1\nb: x\nc: 2\n", "f.yaml:2:3: error: wrong\n  b: x\n    ^\n");
-	diag_add(&d, DIAG_WARNING, (struct mark){"f.yaml", 1, 1}, "odd %d", 5);
+	diag_add(&d, DIAG_WARNING, (struct mark){.file = "f.yaml", .line = 1, .col = 1}, "odd %d", 5);
 	assert_printed(&d, "a: 1\r\nb", "f.yaml:1:1: warning: odd 5\n  a: 1\n  ^\n");
 	add(&d, 2, 1, "the source ends before");
 	assert_printed(&d, "a: 1", "f.yaml:2:1: error: the source ends before\n");
@@ -98,7 +98,7 @@ static void findings_are_sorted_and_said_once(void **state)
 	add(&d, 2, 1, "c");
 	add(&d, 1, 5, "b");
 	add(&d, 2, 1, "c");
-	diag_add(&d, DIAG_WARNING, (struct mark){"f.yaml", 1, 5}, "a");
+	diag_add(&d, DIAG_WARNING, (struct mark){.file = "f.yaml", .line = 1, .col = 5}, "a");
 	add(&d, 1, 2, "a");
 	diags_sort(&d);
 	assert_int_equal(d.list.n, 4);
@@ -115,7 +115,7 @@ static void a_hundred_are_shown_errors_first(void **state)
 
 	(void)state;
 	for (int i = 1; i <= 90; i++) {
-		diag_add(&d, DIAG_WARNING, (struct mark){"f.yaml", i, 1}, "w");
+		diag_add(&d, DIAG_WARNING, (struct mark){.file = "f.yaml", .line = i, .col = 1}, "w");
 		add(&d, 200 + i, 1, "e");
 	}
 	diags_print(&d, NULL, &out);
