@@ -1,5 +1,7 @@
 #include "cmd/cmd.h"
 
+#include "sys/clock.h"
+
 #include <getopt.h>
 #include <stdio.h>
 
@@ -64,6 +66,7 @@ int cmd_validate(int argc, char **argv)
 	}
 	if (source_args_finish(&a, argc, argv, optind) < 0)
 		goto out;
+	cancel_install();
 	rc = validate(&a, as_json, &err) < 0 ? fail_with(&err) : 0;
 out:
 	source_args_free(&a);

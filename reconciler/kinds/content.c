@@ -1,7 +1,6 @@
 #include "kinds/content.h"
 
 #include "base/base64.h"
-#include "kinds/kinds.h"
 
 #include <string.h>
 
@@ -11,6 +10,8 @@
  */
 #define HASH_LEN 12
 
+const char *const content_after[] = {"swarm", NULL};
+
 void content_needs(const struct content_kind *k, struct wants *w)
 {
 	want_swarm_list(w, k->section);
@@ -19,7 +20,7 @@ void content_needs(const struct content_kind *k, struct wants *w)
 
 /* Decode */
 
-/* The files were there when the spec was checked, so this fails only where they come from does. */
+/* A file that is missing is only a warning of the check (spec/check_files.c): what cannot be read is held here. */
 static bool read_content(const struct content_kind *k, struct decode *d, struct resource *r,
 			 const struct snode *section, struct str *out)
 {
@@ -54,7 +55,8 @@ static int decode_name(const struct content_kind *k, struct decode *d, struct re
 	if (unknown)
 		resource_block(d->out, r, "the name of %s '%s' is not known yet: %s", k->kind, section->key, why);
 	else
-		resource_set_field(d->out, r, "name", json_sprintf("%s-%.*s", base, HASH_LEN, hex), r->mark);
+		resource_set_field(d->out, r, "name", json_sprintf("%s-%.*s", base, HASH_LEN, hex),
+				   mark_of(snode_get(section, "name"), r->mark));
 	return 0;
 }
 
@@ -67,7 +69,8 @@ static int decode_one(const struct content_kind *k, struct decode *d, const stru
 	r->mark = section->key_mark;
 	r->external = snode_bool(section, "external", false);
 	if (r->external) {
-		json_set_str(r->body, "name", section_name(section));
+		resource_set_field(d->out, r, "name", json_string(section_name(section)),
+				   mark_of(snode_get(section, "name"), r->mark));
 		return 0;
 	}
 	swarm_ref(d, r);

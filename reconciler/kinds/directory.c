@@ -69,7 +69,7 @@ static json_t *canonical_mode(const char *mode)
 	return json_string(text);
 }
 
-static void block_what_is_in_the_way(struct decode *d, struct resource *r)
+static void block_what_is_in_the_way(struct decode *d, struct resource *r, const struct snode *path)
 {
 	const char *why;
 	const json_t *dir = probed(d->snap, r, resource_set_arena(d->out), &why);
@@ -79,10 +79,10 @@ static void block_what_is_in_the_way(struct decode *d, struct resource *r)
 		resource_block(
 			d->out, r,
 			"%s on node '%s' is a symbolic link, not a directory: name the directory that it leads to",
-			json_str(r->body, "path"), r->node);
+			snode_shown(path), r->node);
 	else if (type && !str_eq(type, "directory"))
 		resource_block(d->out, r, "%s on node '%s' is not a directory: move what is there out of the way",
-			       json_str(r->body, "path"), r->node);
+			       snode_shown(path), r->node);
 }
 
 static int decode(struct decode *d, struct err *err)
@@ -93,17 +93,17 @@ static int decode(struct decode *d, struct err *err)
 	for (size_t i = 0; i < snode_count(nfs); i++) {
 		const struct snode *n = nfs->items[i], *owner = snode_get(n, "owner"), *mode = snode_get(n, "mode");
 		struct resource *r = resource_add(d->out, "directory", n->key);
-		const char *path = snode_str(n, "path");
+		const struct snode *path = snode_get(n, "path");
 
 		r->mark = n->key_mark;
 		r->node = arena_strdup(resource_set_arena(d->out), snode_str(n, "server"));
-		resource_set_field(d->out, r, "path", json_string(path), snode_get(n, "path")->mark);
+		resource_set_field(d->out, r, "path", json_string(path->text), path->mark);
 		if (snode_scalar(owner))
 			resource_set_field(d->out, r, "owner", canonical_owner(snode_scalar(owner)), owner->mark);
 		if (snode_scalar(mode))
 			resource_set_field(d->out, r, "mode", canonical_mode(snode_scalar(mode)), mode->mark);
 		after_refs(d, r, n);
-		block_what_is_in_the_way(d, r);
+		block_what_is_in_the_way(d, r, path);
 	}
 	return 0;
 }

@@ -80,6 +80,14 @@ static void add_subnet(json_t *subnets, const char *subnet, const char *gateway,
 	json_decref(key);
 }
 
+static void decode_map(struct decode *d, struct resource *r, const char *field, const struct snode *map)
+{
+	if (snode_count(map) == 0)
+		return;
+	resource_set_field(d->out, r, field, string_map(map), map->mark);
+	mark_members(d->out, r, field, map);
+}
+
 static void decode_ipam(struct decode *d, struct resource *r, const struct snode *ipam)
 {
 	const struct snode *config = snode_get(ipam, "config");
@@ -88,9 +96,7 @@ static void decode_ipam(struct decode *d, struct resource *r, const struct snode
 
 	if (driver && !str_eq(driver, "default"))
 		resource_set_field(d->out, r, "ipam_driver", json_string(driver), snode_get(ipam, "driver")->mark);
-	if (snode_count(snode_get(ipam, "options")) > 0)
-		resource_set_field(d->out, r, "ipam_options", string_map(snode_get(ipam, "options")),
-				   snode_get(ipam, "options")->mark);
+	decode_map(d, r, "ipam_options", snode_get(ipam, "options"));
 	for (size_t i = 0; i < snode_count(config); i++)
 		add_subnet(subnets, snode_str(config->items[i], "subnet"), snode_str(config->items[i], "gateway"),
 			   snode_str(config->items[i], "ip_range"));
@@ -105,21 +111,13 @@ static void decode_flag(struct decode *d, struct resource *r, const struct snode
 		resource_set_field(d->out, r, key, json_true(), snode_get(section, key)->mark);
 }
 
-static void decode_map(struct decode *d, struct resource *r, const char *field, const struct snode *map)
-{
-	if (snode_count(map) == 0)
-		return;
-	resource_set_field(d->out, r, field, string_map(map), map->mark);
-	mark_members(d->out, r, field, map);
-}
-
 static void decode_network(struct decode *d, const struct snode *section)
 {
 	struct resource *r = resource_add(d->out, "network", section->key);
 	const char *name = section_name(section), *driver = snode_str(section, "driver");
 
 	r->mark = section->key_mark;
-	json_set_str(r->body, "name", name);
+	resource_set_field(d->out, r, "name", json_string(name), mark_of(snode_get(section, "name"), r->mark));
 	r->external = snode_bool(section, "external", false);
 	if (r->external)
 		return;
@@ -132,7 +130,8 @@ static void decode_network(struct decode *d, const struct snode *section)
 	decode_map(d, r, "labels", snode_get(section, "labels"));
 	decode_ipam(d, r, snode_get(section, "ipam"));
 	if (is_predefined(name))
-		resource_block(d->out, r, "network '%s' is the engine's own: say 'external: true' to use it", name);
+		resource_block(d->out, r, "network '%s' is the engine's own: say 'external: true' to use it",
+			       snode_shown_part(snode_get(section, "name"), name));
 	if (str_eq(driver, "overlay"))
 		swarm_ref(d, r);
 	after_refs(d, r, section);

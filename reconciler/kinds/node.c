@@ -245,7 +245,8 @@ static void block_unless_joined(struct decode *d, struct resource *r, const stru
 	resource_block(d->out, r,
 		       "%snode '%s' (%s) has not joined the swarm, and joining it is not supported by this version: "
 		       "run `docker swarm join` there",
-		       snode_bool(node, "optional", false) ? "optional " : "", id.name, id.address);
+		       snode_bool(node, "optional", false) ? "optional " : "", id.name,
+		       snode_shown(snode_get(node, "address")));
 }
 
 static void decode_node(struct decode *d, const struct snode *node)

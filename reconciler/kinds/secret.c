@@ -1,13 +1,10 @@
 #include "kinds/content.h"
-#include "kinds/kinds.h"
 
 #include <string.h>
 
-static const struct field fields[] = {
+static const struct field secret_fields[] = {
 	{"labels", 0, NULL}, {"name", 0, NULL}, /* with the keyed hash of the content in it, which is nowhere else */
 };
-
-static const char *const after[] = {"swarm", NULL};
 
 /*
  * A plain hash would let everybody who reads a plan or a list of names test
@@ -40,36 +37,4 @@ static const struct content_kind secret = {
 	.hash = hash,
 };
 
-static void needs(const struct spec *spec, struct wants *w)
-{
-	(void)spec; /* also without secrets in the spec: owned ones are pruned */
-	content_needs(&secret, w);
-}
-
-static int decode(struct decode *d, struct err *err)
-{
-	return content_decode(&secret, d, err);
-}
-
-static int observe(struct observe *o, struct err *err)
-{
-	return content_observe(&secret, o, err);
-}
-
-static int apply(struct apply *a, const struct change *c, struct err *err)
-{
-	return content_apply(&secret, a, c, err);
-}
-
-const struct kind kind_secret = {
-	.name = "secret",
-	.after = after,
-	.fields = fields,
-	.n_fields = ARRAY_SIZE(fields),
-	.prunes = true,
-	.adopts = true,
-	.needs = needs,
-	.decode = decode,
-	.observe = observe,
-	.apply = apply,
-};
+CONTENT_KIND(secret);

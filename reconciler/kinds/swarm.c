@@ -59,18 +59,19 @@ static void block_unless_creatable(struct decode *d, struct resource *r)
 		return;
 	}
 	struct node_id id = node_id_of(manager);
+	const struct snode *said = snode_get(manager, "address");
 	if (!node_is_here(d->snap, &id))
 		resource_block(d->out, r,
 			       "the swarm would be created on this machine, but the spec's manager '%s' (%s) is not "
 			       "this machine, or the engine is another machine's: run this there",
-			       id.name, id.address);
+			       id.name, snode_shown(said));
 	else if (!cidr_parse(id.address, &address))
 		resource_block(d->out, r,
 			       "the other nodes will know manager '%s' by its address, which has to be an IP address, "
 			       "not '%s'",
-			       id.name, id.address);
+			       id.name, snode_shown(said));
 	else
-		resource_set_field(d->out, r, "advertise_addr", json_string(id.address), manager->mark);
+		resource_set_field(d->out, r, "advertise_addr", json_string(id.address), said->mark);
 }
 
 /* The first node of the spec whose address is in the network; NULL: none. */
@@ -109,7 +110,7 @@ static bool note_overlapping_networks(struct decode *d, struct resource *r)
 				"network '%s' has the subnet %s, in which node '%s' (%s) is as well: its containers "
 				"cannot reach the hosts; Swarm takes other subnets only from a pool chosen when it is "
 				"created",
-				json_str(network, "Name"), subnet, node->key, snode_str(node, "address"));
+				json_str(network, "Name"), subnet, node->key, snode_shown(snode_get(node, "address")));
 			noted = true;
 		}
 	}
@@ -129,7 +130,7 @@ static void note_overlapping_pool(struct decode *d, struct resource *r)
 				d->out, r,
 				"the swarm's address pool %s contains node '%s' (%s): a new network could get the "
 				"hosts' own subnet; give it one with ipam.config, for the pool cannot be changed",
-				json_string_value(pool), node->key, snode_str(node, "address"));
+				json_string_value(pool), node->key, snode_shown(snode_get(node, "address")));
 	}
 }
 

@@ -30,8 +30,10 @@ static void decode_mount(struct decode *d, const struct snode *nfs, const struct
 	r->mark = node->mark;
 	r->node = arena_strdup(resource_set_arena(d->out), snode_scalar(node));
 	resource_set_field(d->out, r, "path", json_string(snode_str(mount, "path")), snode_get(mount, "path")->mark);
+	struct mark source = snode_get(nfs, "path")->mark;
+	source.hidden |= snode_get(nfs, "server")->mark.hidden;
 	resource_set_field(d->out, r, "source", json_sprintf("%s:%s", snode_str(nfs, "server"), snode_str(nfs, "path")),
-			   snode_get(nfs, "path")->mark);
+			   source);
 	if (snode_count(options) > 0)
 		resource_set_field(d->out, r, "options", snode_json(options), options->mark);
 	resource_block(d->out, r, "mounting NFS on node '%s' is not supported by this version", r->node);

@@ -49,20 +49,23 @@ static int decode_volume(struct decode *d, const struct snode *section, struct e
 	r->mark = section->key_mark;
 	r->external = snode_bool(section, "external", false);
 	if (r->external) {
-		json_set_str(r->body, "name", section_name(section));
+		resource_set_field(d->out, r, "name", json_string(section_name(section)),
+				   mark_of(snode_get(section, "name"), r->mark));
 		return 0;
 	}
 	if (snode_count(opts) > 0) {
 		resource_set_field(d->out, r, "options", string_map(opts), opts->mark);
 		mark_members(d->out, r, "options", opts);
 	}
-	if (snode_count(labels) > 0)
+	if (snode_count(labels) > 0) {
 		resource_set_field(d->out, r, "labels", string_map(labels), labels->mark);
+		mark_members(d->out, r, "labels", labels);
+	}
 	if (driver && !str_eq(driver, "local"))
 		resource_set_field(d->out, r, "driver", json_string(driver), snode_get(section, "driver")->mark);
 	if (name_of(section_name(section), json_object_get(r->body, "options"), &name, err) < 0)
 		return err_wrap(err, "naming volume '%s'", section->key);
-	json_set_str(r->body, "name", name);
+	resource_set_field(d->out, r, "name", json_string(name), mark_of(snode_get(section, "name"), r->mark));
 	after_refs(d, r, section);
 	return 0;
 }

@@ -3,15 +3,17 @@
  * and of the hosts' probes, unchanged. Kinds read it to build live resources,
  * so observing is a pure function and a test case is a file.
  *
- *   engine/version engine/info engine/swarm engine/nodes engine/networks
- *   engine/volumes engine/configs engine/secrets engine/services
- *   engine/containers          GET /containers/json?all=1
- *   engine/container/<name>    GET /containers/<name>/json of those the spec names
- *   engine/tasks/<service>     tasks of services in question
- *   host/<node>                the probe of a node (host/probe.h)
- *   traefik/version            {"Version": "3.6.1"} from its API, or derived from the spec's image
- *   traefik/routers traefik/services traefik/entrypoints traefik/static
- *   last/<kind>/<name>         body last applied by an earlier run; only explains
+ *   engine/version              {"ApiVersion": "1.41"}: the common one
+ *   engine/info engine/swarm engine/nodes engine/networks engine/volumes
+ *   engine/configs engine/secrets engine/services
+ *   engine/containers           GET /containers/json?all=1
+ *   engine/container/<name>     GET /containers/<name>/json of those the spec names
+ *   service/networks            names by id of networks that are in no list
+ *   service/digests             digests by image, when tags are resolved again
+ *   host/<node>                 the probe of a node (host/host.h)
+ *   traefik/version             {"Version": "3.6.1"} from its API, or from its image
+ *   traefik/overview traefik/routers traefik/static (kinds/traefik/view.h)
+ *   run/options                 {"may_init": false}
  *
  * A document is there, or observed to be absent (JSON null), or unknown with
  * the reason, which is an error message: what was attempted, what failed.

@@ -10,10 +10,14 @@ static const struct list {
 	const char *path;
 	json_type answer; /* anything else is no answer: an empty one would read as "there is nothing" */
 } lists[] = {
-	{"configs", "/configs", JSON_ARRAY},   {"containers", "/containers/json?all=1", JSON_ARRAY},
-	{"info", "/info", JSON_OBJECT},        {"networks", "/networks", JSON_ARRAY},
-	{"nodes", "/nodes", JSON_ARRAY},       {"secrets", "/secrets", JSON_ARRAY},
-	{"services", "/services", JSON_ARRAY}, {"swarm", "/swarm", JSON_OBJECT},
+	{"configs", "/configs", JSON_ARRAY},
+	{"containers", "/containers/json?all=1", JSON_ARRAY},
+	{"info", "/info", JSON_OBJECT},
+	{"networks", "/networks", JSON_ARRAY},
+	{"nodes", "/nodes", JSON_ARRAY},
+	{"secrets", "/secrets", JSON_ARRAY},
+	{"services", "/services?status=true", JSON_ARRAY},
+	{"swarm", "/swarm", JSON_OBJECT},
 	{"volumes", "/volumes", JSON_OBJECT},
 };
 
@@ -184,6 +188,13 @@ static void finish_probe(struct probing *p, struct snapshot *snap)
 	free(p->doc);
 }
 
+/* Both sides' common API version is known from the connection: no call for it. */
+static void note_version(const struct engine *e, struct snapshot *snap)
+{
+	if (*engine_api_version(e))
+		snapshot_put(snap, "engine/version", json_pack("{s:s}", "ApiVersion", engine_api_version(e)));
+}
+
 int observe_cluster(struct session *s, const struct spec *spec, int64_t deadline, struct snapshot **out,
 		    struct err *err)
 {
@@ -205,6 +216,7 @@ int observe_cluster(struct session *s, const struct spec *spec, int64_t deadline
 	for (size_t i = 0; i < s->hosts.n; i++)
 		start_probe(s->hosts.v[i], w, deadline, snap, &probes[i]);
 	fetch_documents(s->cluster.engine, &docs, deadline, snap);
+	note_version(s->cluster.engine, snap);
 	for (size_t i = 0; i < s->hosts.n; i++)
 		finish_probe(&probes[i], snap);
 

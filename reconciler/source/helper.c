@@ -10,8 +10,10 @@
 #include "base/str.h"
 
 #include <git2.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define MAX_LINKS 8
@@ -474,6 +476,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s: a helper of reconcile, not to be called by hand\n", argv[0]);
 		return 64;
 	}
+	/* In a fetch from a remote that stalls, nothing else would tell that nobody waits for it any more. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	git_libgit2_init();
 	while (serve_one(&h))
 		;

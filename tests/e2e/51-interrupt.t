@@ -127,6 +127,21 @@ kill "$standin"
 wait "$standin" 2>/dev/null
 converges "two SIGINTs"
 
+# While it looks, nothing holds it.
+"$engine" "$t_dir/silent.sock" - /=silent &
+standin=$!
+t_retry 5 test -S "$t_dir/silent.sock"
+"$RECONCILE" --yes --state-dir "$state" --host "unix://$t_dir/silent.sock" "$spec" >"$out" 2>"$out.err" </dev/null &
+pid=$!
+sleep 0.5
+kill -INT "$pid"
+end
+t_is "SIGINT while it looks: exit 1" "$t_status" 1
+t_is "SIGINT while it looks: at once" "$((ms < 1000))" 1
+t_like "SIGINT while it looks: it says so" "$t_err" 'observing the cluster: interrupted'
+kill "$standin"
+wait "$standin" 2>/dev/null
+
 # Two runs.
 slow_spec both
 rm -f "$gate/open"

@@ -34,6 +34,15 @@ t_refused_both() { # TEXT STATUS EXTENDED-REGULAR-EXPRESSION PATH OPTION...
 	t_refused "$text, in a commit" "$status" "$reason" validate "$@" --repo "$repo" --path "$path"
 }
 
+has_helper() { # PID
+	helper=$(ps -o pid= --ppid "$1" | tr -d ' ')
+	[ -n "$helper" ]
+}
+
+is_gone() { # PID
+	! kill -0 "$1"
+}
+
 # The command line.
 t_refused "a mistyped command" 64 "'aply' is neither a command nor a file; did you mean 'apply'\?" aply
 t_refused "another one, with a spec" 64 "did you mean 'validate'\?" validat cluster.yaml
@@ -106,6 +115,19 @@ t_retry 5 test -s port
 	echo "$? $(((${EPOCHREALTIME/./} - start) / 1000000))" >stalled.status
 ) &
 stalled=$!
+
+# Who waits for one can stop waiting.
+for signal in INT TERM KILL; do
+	"$RECONCILE" validate --repo "http://127.0.0.1:$(cat port)/$signal.git" >interrupted 2>&1 &
+	pid=$!
+	t_retry 5 has_helper "$pid"
+	kill -"$signal" "$pid"
+	wait "$pid" 2>/dev/null
+	status=$?
+	t_ok "SIG$signal while a remote stalls leaves no helper" t_retry 2 is_gone "$helper"
+	[ "$signal" = KILL ] || t_like "SIG$signal while a remote stalls: exit 1" "$status $(cat interrupted)" \
+		"^1 .*fetching http://127.0.0.1:[0-9]+/$signal.git: .*cancelled"
+done
 
 t_run "$RECONCILE" validate --repo "$repo"
 t_is "a commit's spec is read without a checkout" "$t_status $t_out" \

@@ -76,7 +76,7 @@ static void decode_container(struct decode *d, struct resource *r, const struct 
 
 	if (container_find(d->snap, r->node, container, &inspect, &why) == PRESENT)
 		p = absent_phase(inspect, now_of(d->snap), keep / NS_PER_S);
-	json_set_str(r->body, "container", container);
+	resource_set_field(d->out, r, "container", json_string(container), snode_get(n, "container")->mark);
 	resource_set_field(d->out, r, "state", json_string(p.wanted), r->mark);
 	set_duration(d, r, n, "keep", keep);
 	set_duration(d, r, n, "quiet", snode_int(n, "quiet", 0));
@@ -86,25 +86,25 @@ static void decode_container(struct decode *d, struct resource *r, const struct 
 
 static void decode_service(struct decode *d, struct resource *r, const struct snode *n, const char *service)
 {
-	json_set_str(r->body, "service", service);
+	resource_set_field(d->out, r, "service", json_string(service), snode_get(n, "service")->mark);
 	resource_set_field(d->out, r, "state", json_string("removed"), r->mark);
 	if (snode_int(n, "quiet", 0) > 0)
 		resource_block(d->out, r,
 			       "service %s: 'quiet' can be judged for containers only; give it `after` the route that "
 			       "replaces it",
-			       service);
+			       snode_shown(snode_get(n, "service")));
 }
 
 static void decode_unsupported(struct decode *d, struct resource *r, const struct snode *n, const char *field,
 			       const char *what)
 {
-	const char *name = snode_str(n, field);
+	const struct snode *name = snode_get(n, field);
 
-	if (!name)
+	if (!snode_scalar(name))
 		return;
-	json_set_str(r->body, field, name);
+	resource_set_field(d->out, r, field, json_string(name->text), name->mark);
 	resource_set_field(d->out, r, "state", json_string("removed"), r->mark);
-	resource_block(d->out, r, "removing %s '%s' is not supported by this version", what, name);
+	resource_block(d->out, r, "removing %s '%s' is not supported by this version", what, snode_shown(name));
 }
 
 static void decode_entry(struct decode *d, const struct snode *n)

@@ -47,7 +47,7 @@ static json_t *options_text(struct decode *d, struct resource *r, const struct s
 		const char *o = snode_scalar(options->items[i]);
 		if (!o || !export_option_is_valid(o))
 			resource_block(d->out, r, "'%s' is no option of exports(5): correct export.options",
-				       o ? o : "");
+				       snode_shown(options->items[i]));
 		else
 			str_addf(&list, "%s,", o);
 	}
@@ -60,14 +60,14 @@ static void add_client(struct decode *d, struct resource *r, json_t *clients, co
 		       const json_t *options)
 {
 	const char *name = snode_scalar(who);
-	const char *address = snode_str(snode_get(section(d->spec, "nodes"), name), "address");
+	const struct snode *address = snode_get(snode_get(section(d->spec, "nodes"), name), "address");
 	_cleanup_str_ struct str client = {0};
 
-	export_client(address ? address : name, &client);
+	export_client(address ? address->text : name, &client);
 	if (!export_client_is_valid(str_cstr(&client))) {
 		resource_block(d->out, r,
 			       "'%s' is no client of exports(5): a node, an address, a network or a host name",
-			       str_cstr(&client));
+			       snode_shown_part(address ? address : who, str_cstr(&client)));
 		return;
 	}
 	json_set(clients, str_cstr(&client), json_incref((json_t *)options));
@@ -90,14 +90,14 @@ static void set_clients(struct decode *d, struct resource *r, const struct snode
 }
 
 /* Two of one path would undo each other. */
-static void block_second(struct decode *d, struct resource *r)
+static void block_second(struct decode *d, struct resource *r, const struct snode *path)
 {
 	for (size_t i = 0; i < resource_count(d->out); i++) {
 		const struct resource *x = resource_at(d->out, i);
 		if (x != r && str_eq(x->kind, "export") && str_eq(x->node, r->node) &&
 		    str_eq(json_str(x->body, "path"), json_str(r->body, "path")))
 			resource_block(d->out, r, "node '%s' exports %s as export/%s already: give it one section",
-				       r->node, json_str(r->body, "path"), x->name);
+				       r->node, snode_shown_part(path, json_str(r->body, "path")), x->name);
 	}
 }
 
@@ -132,7 +132,7 @@ static void decode_export(struct decode *d, const struct snode *nfs)
 	set_clients(d, r, nfs);
 	resource_ref(d->out, r, REF_REQUIRES, (struct mark){0}, "directory/%s", nfs->key);
 	after_refs(d, r, export);
-	block_second(d, r);
+	block_second(d, r, snode_get(nfs, "path"));
 	block_without_tool(d, r);
 }
 

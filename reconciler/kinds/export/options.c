@@ -211,7 +211,8 @@ static void add_sorted(struct str *out, char *list)
 
 	for (char *save, *w = strtok_r(list, ",", &save); w; w = strtok_r(NULL, ",", &save))
 		vec_push(&words, w);
-	qsort(words.v, words.n, sizeof(*words.v), compare);
+	if (words.n > 0)
+		qsort(words.v, words.n, sizeof(*words.v), compare);
 	for (size_t i = 0; i < words.n; i++)
 		str_addf(out, "%s%s", i ? "," : "", words.v[i]);
 	vec_free(&words);

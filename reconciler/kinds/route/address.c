@@ -27,14 +27,14 @@ static bool is_any(const char *host)
 	static const char *const words[] = {"", "0.0.0.0", "[::]", "::"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (str_eq(host, words[i]))
+		if (strcmp(host, words[i]) == 0)
 			return true;
-	return !host;
+	return false;
 }
 
 static void add_address(struct str *out, const char *host, const char *default_host, long port)
 {
-	const char *h = is_any(host) ? default_host : host;
+	const char *h = !host || is_any(host) ? default_host : host;
 	bool brackets = strchr(h, ':') && *h != '[';
 
 	str_addf(out, brackets ? "[%s]:%ld" : "%s:%ld", h, port);

@@ -463,8 +463,11 @@ int service_apply(struct apply *a, const struct change *c, struct err *err)
 
 	if (c->action >= ARRAY_SIZE(actions) || !actions[c->action])
 		return 0;
-	if (actions[c->action](a, c, err) < 0)
+	if (actions[c->action](a, c, err) < 0) {
+		if (err->code == ERR_NOT_FOUND) /* it, or what it refers to, was there when it was observed */
+			err->code = ERR_OUT_OF_SEQUENCE;
 		return err_wrap(err, "service '%s'", name_of(c));
+	}
 	return 0;
 }
 

@@ -123,7 +123,8 @@ static void decode_image(struct service_decoder *s)
 	resource_mark(s->d->out, s->r, "image", n->key_mark);
 	resource_mark(s->d->out, s->r, "image_digest", n->key_mark);
 	if (image_ref_parse(image, &ref, &err) < 0) {
-		resource_block(s->d->out, s->r, "image '%s': %s", image, err.msg);
+		resource_block(s->d->out, s->r, "%s",
+			       n->from_env ? "image: the variable's value is not the name of an image" : err.msg);
 		return;
 	}
 	const char *fresh = json_str(snapshot_get(s->d->snap, FRESH_DIGESTS, NULL), ref.familiar);
@@ -173,7 +174,9 @@ static void decode_mode(struct service_decoder *s)
 		bool exists = live_replicas(s, &live);
 		int64_t min = snode_int(scale, "min", 1);
 		count = replicas_kept(min, snode_int(scale, "max", INT64_MAX), exists ? &live : NULL);
-		resource_mark(s->d->out, s->r, "replicas", scale->key_mark);
+		struct mark m = scale->key_mark;
+		m.hidden = mark_of(snode_get(scale, "min"), m).hidden || mark_of(snode_get(scale, "max"), m).hidden;
+		resource_mark(s->d->out, s->r, "replicas", m);
 	}
 	json_set_int(s->body, "replicas", count);
 }

@@ -108,11 +108,11 @@ static int line_of(const char *text, const char *at)
 	return line;
 }
 
-static int read_env_file(struct service_decoder *s, json_t *env, const char *path, bool raw, struct err *err)
+static int read_env_file(struct service_decoder *s, json_t *env, const struct snode *path, bool raw, struct err *err)
 {
 	_cleanup_str_ struct str content = {0};
 
-	if (spec_read_file(s->d->spec, path, ENV_FILE_MAX, &content, err) < 0)
+	if (spec_read_file(s->d->spec, path->text, ENV_FILE_MAX, &content, err) < 0)
 		return err_wrap(err, "env_file");
 	for (const char *p = str_cstr(&content), *start; *p; p += *p == '\n') {
 		p += strspn(p, " \t\r");
@@ -122,7 +122,7 @@ static int read_env_file(struct service_decoder *s, json_t *env, const char *pat
 		else if (*p && *p != '\n')
 			p = take_variable(p, raw, env);
 		if (!p)
-			return err_set(err, ERR_SPEC, "env_file %s: line %d: a quote is not closed", path,
+			return err_set(err, ERR_SPEC, "env_file %s: line %d: a quote is not closed", snode_shown(path),
 				       line_of(str_cstr(&content), start));
 	}
 	return 0;
@@ -130,10 +130,10 @@ static int read_env_file(struct service_decoder *s, json_t *env, const char *pat
 
 static int decode_env_file(struct service_decoder *s, json_t *env, const struct snode *n, struct err *err)
 {
-	const char *path = n->type == SNODE_MAP ? snode_str(n, "path") : snode_scalar(n);
+	const struct snode *path = n->type == SNODE_MAP ? snode_get(n, "path") : n;
 	struct err why = {0};
 
-	if (!path || read_env_file(s, env, path, str_eq(snode_str(n, "format"), "raw"), &why) == 0)
+	if (!snode_scalar(path) || read_env_file(s, env, path, str_eq(snode_str(n, "format"), "raw"), &why) == 0)
 		return 0;
 	if (why.code == ERR_NOT_FOUND && n->type == SNODE_MAP && !snode_bool(n, "required", true))
 		return 0;

@@ -1,5 +1,6 @@
 /* Fields of the spec with more than one notation: hosts, ulimits, health check, placement. */
 #include "kinds/service/service.h"
+#include "kinds/util.h"
 
 #include <string.h>
 
@@ -52,6 +53,8 @@ static void decode_ulimits(struct service_decoder *s)
 		json_set_int(limit, "hard", pair ? snode_int(item, "hard", 0) : item->integer);
 		json_set(object_at(s->body, "ulimits"), item->key, limit);
 		mark_member(s, "ulimits", item->key, item->key_mark);
+		_cleanup_free_ char *path = xasprintf("ulimits[%s]", item->key);
+		mark_members(s->d->out, s->r, path, item);
 	}
 	if (n)
 		resource_mark(s->d->out, s->r, "ulimits", n->key_mark);

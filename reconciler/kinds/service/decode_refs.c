@@ -61,11 +61,19 @@ static void bind_refs(struct service_decoder *s, const char *source, struct mark
 
 /* Volumes */
 
+static bool holds_variable(const struct resource *r)
+{
+	for (size_t i = 0; i < r->marks.n; i++)
+		if (r->marks.v[i].mark.hidden)
+			return true;
+	return false;
+}
+
 /*
  * A declared volume is described in the mount as well: volumes belong to a
  * node, and a task on another node makes its own from this.
  */
-static void use_volume(struct service_decoder *s, json_t *mount, struct mark m)
+static void use_volume(struct service_decoder *s, json_t *mount, struct mark *m)
 {
 	const char *source = json_str(mount, "source");
 	const struct resource *volume = source ? resource_find(s->d->out, "volume", source) : NULL;
@@ -73,7 +81,8 @@ static void use_volume(struct service_decoder *s, json_t *mount, struct mark m)
 
 	if (!volume)
 		return;
-	resource_ref(s->d->out, s->r, REF_REQUIRES, m, "volume/%s", source);
+	resource_ref(s->d->out, s->r, REF_REQUIRES, *m, "volume/%s", source);
+	m->hidden |= holds_variable(volume);
 	if (!volume->external) {
 		json_set_str(mount, "driver", json_str(volume->body, "driver"));
 		json_t *options = json_object_get(volume->body, "options");
@@ -83,17 +92,19 @@ static void use_volume(struct service_decoder *s, json_t *mount, struct mark m)
 	json_set_str(mount, "source", name);
 }
 
-static void add_mount(struct service_decoder *s, const char *target, json_t *mount, struct mark m)
+static void add_mount(struct service_decoder *s, const struct snode *n, const char *target, json_t *mount)
 {
+	const struct snode *named = n->type == SNODE_MAP ? snode_get(n, "target") : n;
 	const char *source = json_str(mount, "source"), *type = json_str(mount, "type");
 	json_t *mounts = object_at(s->body, "mounts");
 	_cleanup_str_ struct str buf = {0};
 	const char *clean = mount_target(target, &buf);
+	struct mark m = n->mark;
 
 	if (json_object_get(mounts, clean))
-		block(s, "volumes: two mounts at %s", clean);
+		block(s, "volumes: two mounts at %s", snode_shown_part(named, clean));
 	if (str_eq(type, "volume"))
-		use_volume(s, mount, m);
+		use_volume(s, mount, &m);
 	else if (source && str_eq(type, "bind"))
 		bind_refs(s, source, m);
 	json_set(mounts, clean, mount_finish(mount));
@@ -121,9 +132,9 @@ static void set_mount_option(json_t *mount, const char *option)
 }
 
 /* "source:target:options", "source:target", "target" */
-static void decode_short_mount(struct service_decoder *s, const char *text, struct mark m)
+static void decode_short_mount(struct service_decoder *s, const struct snode *n)
 {
-	_cleanup_free_ char *copy = xstrdup(text);
+	_cleanup_free_ char *copy = xstrdup(n->text);
 	char *rest = copy;
 	const char *source = strsep(&rest, ":"), *target = strsep(&rest, ":"), *options = rest;
 	json_t *mount = json_object();
@@ -137,8 +148,9 @@ static void decode_short_mount(struct service_decoder *s, const char *text, stru
 	for (char *o; options && (o = strsep(&rest, ","));)
 		set_mount_option(mount, o);
 	if (source && (*source == '.' || *source == '~'))
-		block(s, "volumes: '%s' is relative: a path on the nodes must be absolute", source);
-	add_mount(s, target, mount, m);
+		block(s, "volumes: '%s' is relative: a path on the nodes must be absolute",
+		      snode_shown_part(n, source));
+	add_mount(s, n, target, mount);
 }
 
 static void set_from(json_t *mount, const char *member, const struct snode *n)
@@ -167,7 +179,7 @@ static void decode_long_mount(struct service_decoder *s, const struct snode *n)
 	set_from(mount, "no_copy", snode_path(n, "volume.nocopy"));
 	set_from(mount, "size", snode_path(n, "tmpfs.size"));
 	set_mode(mount, snode_path(n, "tmpfs.mode"));
-	add_mount(s, target, mount, n->mark);
+	add_mount(s, n, target, mount);
 }
 
 void decode_mounts(struct service_decoder *s)
@@ -180,7 +192,7 @@ void decode_mounts(struct service_decoder *s)
 		if (n->items[i]->type == SNODE_MAP)
 			decode_long_mount(s, n->items[i]);
 		else if (snode_scalar(n->items[i]))
-			decode_short_mount(s, snode_scalar(n->items[i]), n->items[i]->mark);
+			decode_short_mount(s, n->items[i]);
 	}
 }
 
@@ -269,6 +281,17 @@ void decode_ports(struct service_decoder *s)
 
 /* Networks */
 
+static void mark_network(struct service_decoder *s, const char *name, const struct snode *item)
+{
+	const struct snode *aliases = snode_get(item, "aliases");
+	_cleanup_free_ char *as = xasprintf("networks[%s].aliases", name);
+	_cleanup_free_ char *options = xasprintf("networks[%s].driver_opts", name);
+
+	if (aliases)
+		resource_mark(s->d->out, s->r, as, aliases->key_mark);
+	mark_members(s->d->out, s->r, options, snode_get(item, "driver_opts"));
+}
+
 void decode_networks(struct service_decoder *s)
 {
 	const struct snode *n = snode_get(s->node, "networks");
@@ -290,6 +313,7 @@ void decode_networks(struct service_decoder *s)
 			json_set(attachment, "driver_opts", options);
 		json_set(networks, name ? name : key, attachment);
 		mark_member(s, "networks", name ? name : key, item->key_mark);
+		mark_network(s, name ? name : key, item);
 		if (resource_find(s->d->out, "network", key))
 			resource_ref(s->d->out, s->r, REF_REQUIRES, item->key_mark, "network/%s", key);
 	}
@@ -304,8 +328,8 @@ struct file_kind {
 static void decode_file(struct service_decoder *s, const struct file_kind *k, const struct snode *item)
 {
 	bool is_long = item->type == SNODE_MAP;
-	const char *source = is_long ? snode_str(item, "source") : snode_scalar(item);
-	const char *target = is_long ? snode_str(item, "target") : NULL;
+	const struct snode *named = is_long ? snode_get(item, "source") : item;
+	const char *source = snode_scalar(named), *target = is_long ? snode_str(item, "target") : NULL;
 	const struct resource *object = source ? resource_find(s->d->out, k->kind, source) : NULL;
 	const char *name = source ? engine_name(s->d->out, k->kind, source) : NULL;
 	_cleanup_str_ struct str path = {0};
@@ -313,12 +337,12 @@ static void decode_file(struct service_decoder *s, const struct file_kind *k, co
 	if (!source)
 		return;
 	if (!object) {
-		block(s, "%s '%s' is not declared in the spec", k->kind, source);
+		block(s, "%s '%s' is not declared in the spec", k->kind, snode_shown(named));
 		return;
 	}
 	resource_ref(s->d->out, s->r, REF_REQUIRES, item->mark, "%s/%s", k->kind, source);
 	if (!name || object->blocked)
-		block(s, "%s '%s': %s", k->kind, source,
+		block(s, "%s '%s': %s", k->kind, snode_shown(named),
 		      object->blocked ? object->blocked : "its name is not known yet");
 
 	json_t *file = json_object();
@@ -328,7 +352,9 @@ static void decode_file(struct service_decoder *s, const struct file_kind *k, co
 	set_mode(file, snode_get(item, "mode"));
 	file_target(k->dir, target ? target : source, &path);
 	json_set(object_at(s->body, k->field), str_cstr(&path), file_finish(file));
-	mark_member(s, k->field, str_cstr(&path), item->mark);
+	struct mark m = item->mark;
+	m.hidden |= resource_mark_of(object, "name").hidden;
+	mark_member(s, k->field, str_cstr(&path), m);
 }
 
 void decode_files(struct service_decoder *s)

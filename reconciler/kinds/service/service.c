@@ -22,7 +22,6 @@ json_t *services_by_name(const struct snapshot *snap)
 static void needs(const struct spec *spec, struct wants *w)
 {
 	(void)spec;
-	want_engine(w, "version");
 	want_engine(w, "networks");
 	want_swarm_list(w, "services");
 }

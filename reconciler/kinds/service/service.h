@@ -35,10 +35,10 @@ struct row {
 	const char *spec;           /* path in the spec's service; NULL: a part's decoder reads it */
 	const char *engine;         /* path in the engine's Spec */
 	enum row_type type;
-	int64_t def;                                             /* default of ROW_INT */
-	const char *def_text;                                    /* default of ROW_STRING; NULL: "" */
+	int api_minor;        /* engines before API 1.<minor> ignore it; 0: all that are supported know it */
+	int64_t def;          /* default of ROW_INT */
+	const char *def_text; /* default of ROW_STRING; NULL: "" */
 	const char *(*canon)(const char *text, struct str *buf); /* ROW_SET; NULL: as it is */
-	int api_minor; /* engines before API 1.<minor> ignore it; 0: all that are supported know it */
 };
 extern const struct row service_rows[];
 extern const size_t service_n_rows;

@@ -190,9 +190,7 @@ static void count_task(struct count *c, const struct wait_snapshot *snap, const 
 		json_set_bool(c->nodes, node, true);
 	if (!current)
 		c->leaving += is_meant_to_run(task) && !has_ended(task);
-	else if (done)
-		c->good++;
-	else if (is_meant_to_run(task) && running && is_on_live_node(snap, task))
+	else if (done || (is_meant_to_run(task) && running && is_on_live_node(snap, task)))
 		c->good++;
 	else if (is_meant_to_run(task) && !has_ended(task))
 		count_coming(c, task);

@@ -82,10 +82,8 @@ static int mode_of(struct step *s, bool *on)
 {
 	const struct ynode *n = ynode_get(s->docker, "swarmMode");
 
-	if (n && n->type != YNODE_SCALAR)
-		return step_not_editable(s, n);
-	*on = n && static_is_true(n->text);
-	return 0;
+	*on = n && n->type == YNODE_SCALAR && static_is_true(n->text);
+	return n && n->type != YNODE_SCALAR ? step_not_editable(s, n) : 0;
 }
 
 static int step_v2(struct step *s, bool want)

@@ -231,7 +231,7 @@ static void add(struct step *s, const struct ynode *map, const struct ynode *key
 
 const struct ynode *step_key(const struct ynode *map, const char *name)
 {
-	int i = ynode_index(map, name);
+	int i = map ? ynode_index(map, name) : -1;
 	return i < 0 ? NULL : map->keys[i];
 }
 

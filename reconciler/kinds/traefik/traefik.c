@@ -144,7 +144,8 @@ static void check_file(struct decode *d, struct resource *r, const struct traefi
 			d->out, r,
 			"static_config is %s, but Traefik reads %s, which is %s on the host: correct static_config, or "
 			"the container's mount",
-			declared, inside, path);
+			snode_shown_part(snode_path(spec_root(d->spec), "traefik.static_config"), declared), inside,
+			path);
 	else if (json_bool(v->doc, "host_content_differs"))
 		resource_block(
 			d->out, r,

@@ -236,15 +236,17 @@ void traefik_view_make(const struct snapshot *snap, const char *node, const char
 	if (p != PRESENT)
 		return;
 	v->doc = snapshot_get(snap, "traefik/static", &why);
-	if (!v->doc)
+	if (!v->doc) {
 		v->unknown = xasprintf("Traefik's static configuration is unknown: %s", why);
-	else if (!traefik_version_known(snap, &version, &why))
+		return;
+	}
+	if (!traefik_version_known(snap, &version, &why)) {
 		v->unknown =
 			xasprintf("Traefik's version is unknown, and what its static configuration must say depends on "
 				  "it: %s",
 				  why);
-	if (v->unknown)
 		return;
+	}
 	v->goal.major = version.major;
 	read_body(snap, v);
 }

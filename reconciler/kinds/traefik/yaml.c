@@ -64,7 +64,7 @@ static struct ynode *node_new(struct reader *r, enum ynode_type type, const yaml
 	return n;
 }
 
-static int read_node(struct reader *r, yaml_event_t *ev, int depth, struct ynode **out);
+static struct ynode *read_node(struct reader *r, yaml_event_t *ev, int depth);
 
 static void add_item(struct ynode *n, struct ynode *key, struct ynode *item)
 {
@@ -105,15 +105,14 @@ static int read_members(struct reader *r, struct ynode *n, int depth)
 			yaml_event_delete(&ev);
 			return 0;
 		}
-		int rc = read_node(r, &ev, depth, n->type == YNODE_MAP ? &key : &item);
-		if (rc == 0 && n->type == YNODE_MAP) {
-			rc = check_key(r, seen, key, line);
-			if (rc == 0)
-				rc = next_event(r, &ev);
-			if (rc == 0)
-				rc = read_node(r, &ev, depth, &item);
+		if (n->type == YNODE_MAP) {
+			key = read_node(r, &ev, depth);
+			if (!key)
+				return -1;
 		}
-		if (rc < 0) {
+		if (!key || (check_key(r, seen, key, line) == 0 && next_event(r, &ev) == 0))
+			item = read_node(r, &ev, depth);
+		if (!item) {
 			ynode_free(key);
 			return -1;
 		}
@@ -122,20 +121,21 @@ static int read_members(struct reader *r, struct ynode *n, int depth)
 	}
 }
 
-static int read_scalar(struct reader *r, const yaml_event_t *ev, struct ynode **out)
+static struct ynode *read_scalar(struct reader *r, const yaml_event_t *ev)
 {
-	if (strlen((const char *)ev->data.scalar.value) != ev->data.scalar.length)
-		return complain(r, ev->start_mark.line, "a NUL character");
+	if (strlen((const char *)ev->data.scalar.value) != ev->data.scalar.length) {
+		complain(r, ev->start_mark.line, "a NUL character");
+		return NULL;
+	}
 	struct ynode *n = node_new(r, YNODE_SCALAR, ev);
 	n->text = xstrdup((const char *)ev->data.scalar.value);
 	n->plain = ev->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	n->tagged = ev->data.scalar.tag != NULL;
 	n->anchored = ev->data.scalar.anchor != NULL;
-	*out = n;
-	return 0;
+	return n;
 }
 
-static int read_collection(struct reader *r, const yaml_event_t *ev, int depth, struct ynode **out)
+static struct ynode *read_collection(struct reader *r, const yaml_event_t *ev, int depth)
 {
 	bool map = ev->type == YAML_MAPPING_START_EVENT;
 	struct ynode *n = node_new(r, map ? YNODE_MAP : YNODE_SEQ, ev);
@@ -151,31 +151,30 @@ static int read_collection(struct reader *r, const yaml_event_t *ev, int depth, 
 	}
 	int rc = depth >= DEPTH_MAX ? complain(r, ev->start_mark.line, "nested too deeply")
 				    : read_members(r, n, depth + 1);
-	if (rc < 0)
-		ynode_free(n);
-	else
-		*out = n;
-	return rc;
+	if (rc == 0)
+		return n;
+	ynode_free(n);
+	return NULL;
 }
 
-/* Takes the event. */
-static int read_node(struct reader *r, yaml_event_t *ev, int depth, struct ynode **out)
+/* Takes the event. NULL: the error is set. */
+static struct ynode *read_node(struct reader *r, yaml_event_t *ev, int depth)
 {
-	int rc = 0;
+	struct ynode *n;
 
 	switch (ev->type) {
 	case YAML_SCALAR_EVENT:
-		rc = read_scalar(r, ev, out);
+		n = read_scalar(r, ev);
 		break;
 	case YAML_ALIAS_EVENT:
-		*out = node_new(r, YNODE_ALIAS, ev);
-		(*out)->text = xstrdup((const char *)ev->data.alias.anchor);
+		n = node_new(r, YNODE_ALIAS, ev);
+		n->text = xstrdup((const char *)ev->data.alias.anchor);
 		break;
 	default:
-		rc = read_collection(r, ev, depth, out);
+		n = read_collection(r, ev, depth);
 	}
 	yaml_event_delete(ev);
-	return rc;
+	return n;
 }
 
 static int read_stream(struct reader *r, struct ynode **root)
@@ -198,7 +197,8 @@ static int read_stream(struct reader *r, struct ynode **root)
 				yaml_event_delete(&ev);
 				return complain(r, line, "a second document; Traefik reads the first only");
 			}
-			if (read_node(r, &ev, 0, root) < 0)
+			*root = read_node(r, &ev, 0);
+			if (!*root)
 				return -1;
 		}
 		if (type == YAML_STREAM_END_EVENT)
