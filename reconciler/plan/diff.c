@@ -45,6 +45,9 @@ static void add(struct diff *d, const char *path, const json_t *from, const json
 		.why = !d->has_last ? WHY_SPEC : json_same(last, to) ? WHY_DRIFT : WHY_INTENT,
 		.mark = to ? resource_mark_of(d->desired, path) : (struct mark){0},
 	};
+	/* In a set the key is the value. */
+	if (fc.mark.hidden && json_is_true(to))
+		fc.path = arena_printf(d->arena, "%s[(value of a variable)]", d->field_name);
 	fc.secret = fc.mark.hidden || (d->field && d->field->flags & FIELD_SECRET);
 	vec_push(&d->change->fields, fc);
 	if (disruption_of(d->field) > d->change->disruption)
@@ -82,9 +85,27 @@ static void diff_values(struct diff *d, const char *path, const json_t *from, co
 		add(d, path, from, to, last);
 }
 
+/* Whether a variable's value stands anywhere in a field. */
+static bool holds_variable(const struct resource *r, const char *field)
+{
+	size_t len = strlen(field);
+
+	for (size_t i = 0; i < r->marks.n; i++) {
+		const struct field_mark *m = &r->marks.v[i];
+		if (m->mark.hidden && strncmp(m->path, field, len) == 0 && (m->path[len] == '\0' || strchr(".[", m->path[len])))
+			return true;
+	}
+	return false;
+}
+
 static void note_create_only(struct diff *d, const json_t *from, const json_t *to, struct str *note)
 {
 	_cleanup_str_ struct str a = {0}, b = {0};
+
+	if (holds_variable(d->desired, d->field_name)) {
+		str_addf(note, "%s%s differs from the spec: it is used at creation only", note->len ? "; " : "", d->field_name);
+		return;
+	}
 	if (from)
 		json_canonical(from, &a);
 	json_canonical(to, &b);

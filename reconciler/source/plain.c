@@ -1,5 +1,4 @@
 #include "source/internal.h"
-#include "sys/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,33 +24,6 @@ static char *directory_of(const char *path)
 	if (!slash)
 		return xstrdup(".");
 	return slash == path ? xstrdup("/") : xasprintf("%.*s", (int)(slash - path), path);
-}
-
-int plain_open(const char *path, struct plain **out, char **name, struct str *text, struct err *err)
-{
-	bool is_dir = is_directory(path);
-	const char *separator = str_ends(path, "/") ? "" : "/";
-	_cleanup_free_ char *file = str_eq(path, ".") ? xstrdup(SOURCE_FILE)
-				    : is_dir          ? xasprintf("%s%s%s", path, separator, SOURCE_FILE)
-						      : xstrdup(path);
-	_cleanup_free_ char *dir = is_dir ? xstrdup(path) : directory_of(path);
-
-	/* The spec itself is what the user named, wherever that leads. */
-	if (file_read(file, SPEC_MAX, text, err) < 0) {
-		if (is_dir && err->code == ERR_NOT_FOUND)
-			return err_set(err, ERR_NOT_FOUND, "there is no %s: name the spec, or the directory it is in",
-				       file);
-		return err_wrap(err, "reading the spec");
-	}
-	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(err, "opening directory %s", dir);
-	struct plain *p = xcalloc(1, sizeof(*p));
-	p->dir = fd;
-	*out = p;
-	*name = file;
-	file = NULL;
-	return 0;
 }
 
 void plain_close(struct plain *p)
@@ -101,7 +73,7 @@ static int read_fd(int fd, const char *path, size_t max, struct str *out, struct
 		if (n == 0)
 			return 0;
 		if (out->len - before + (size_t)n > max)
-			return err_set(err, ERR_LIMIT, "reading '%s': it has more than %zu bytes", path, max);
+			return err_set(err, ERR_LIMIT, "reading '%s': it is larger than the limit of %zu bytes", path, max);
 		str_add(out, buf, (size_t)n);
 	}
 }
@@ -120,4 +92,35 @@ int plain_read(struct plain *p, const char *path, size_t max, struct str *out, s
 		out->data[before] = '\0';
 	}
 	return r;
+}
+
+/*
+ * The spec itself must be in its directory too: in a checkout under review it
+ * could be a symbolic link, and its text is shown beside errors.
+ */
+int plain_open(const char *path, struct plain **out, char **name, struct str *text, struct err *err)
+{
+	bool is_dir = is_directory(path);
+	const char *slash = strrchr(path, '/'), *base = is_dir ? SOURCE_FILE : slash ? slash + 1 : path;
+	const char *separator = str_ends(path, "/") ? "" : "/";
+	_cleanup_free_ char *file = str_eq(path, ".") ? xstrdup(SOURCE_FILE)
+				    : is_dir          ? xasprintf("%s%s%s", path, separator, SOURCE_FILE)
+						      : xstrdup(path);
+	_cleanup_free_ char *dir = is_dir ? xstrdup(path) : directory_of(path);
+
+	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, "reading the spec: opening directory %s", dir);
+	struct plain *p = xcalloc(1, sizeof(*p));
+	p->dir = fd;
+	if (plain_read(p, base, SPEC_MAX, text, err) < 0) {
+		plain_close(p);
+		if (err->code != ERR_NOT_FOUND)
+			return err_wrap(err, "reading the spec %s", file);
+		return err_set(err, ERR_NOT_FOUND, "there is no %s: name the spec, or the directory it is in", file);
+	}
+	*out = p;
+	*name = file;
+	file = NULL;
+	return 0;
 }

@@ -47,6 +47,8 @@ int source_open(const struct source_options *o, struct source **out, struct err 
 	s->files.read = read_file;
 	int r = o->repo_url ? open_repository(o, s, err) : plain_open(o->path, &s->plain, &s->name, &s->text, err);
 	if (r < 0) {
+		if (err->code == ERR_LIMIT)
+			err->code = ERR_SPEC; /* a spec that large is no spec */
 		source_close(s);
 		return -1;
 	}

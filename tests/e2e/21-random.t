@@ -108,7 +108,7 @@ services() {
 }
 
 no_task_left() {
-	[ -z "$(docker ps -aq --filter label=com.docker.swarm.service.name)" ]
+	[ -z "$(docker ps -q --filter label=com.docker.swarm.service.name)" ]
 }
 
 make_twins() { # SALT FILE

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 
 t_in_lab --registry
-t_plan 43
+t_plan 46
 
 spec=$t_dir/cluster.yaml
 readonly bound=60 # seconds for a run
@@ -70,6 +70,7 @@ service 'replicas: 1' 'command: [sleep, "1000"]'
 sed -i 's,image: .*,image: 10.99.0.1:5000/none:1,' "$spec"
 fails "no such image" 'No such image'
 again "no such image"
+t_like "no such image: and says that no task runs" "$t_out" '0 of 1 tasks run'
 service 'replicas: 1' 'command: [sleep, "1000"]'
 apply
 t_is "no such image: a good one repairs it" "$t_status" 0
@@ -78,12 +79,14 @@ nothing
 service 'replicas: 1' 'command: [sleep, "1000"]' 'volumes: ["/not/there:/data"]'
 fails "missing bind source" 'bind source path does not exist: /not/there'
 again "missing bind source"
+t_like "missing bind source: and says that no task runs" "$t_out" '0 of 1 tasks run'
 nothing
 
 service 'replicas: 1, restart_policy: { delay: 100ms }' 'command: [sleep, "1000"]' \
 	'healthcheck: { test: "exit 1", interval: 300ms, retries: 1 }'
 fails "failing health check" 'unhealthy'
 again "failing health check"
+t_like "failing health check: and says that no task runs" "$t_out" '0 of 1 tasks run'
 nothing
 
 service 'mode: replicated-job, replicas: 1, restart_policy: { condition: none }' 'command: ["false"]'

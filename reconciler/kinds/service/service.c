@@ -46,6 +46,18 @@ static void note_update(struct observe *o, struct resource *r, const json_t *ser
 			resource_note(o->out, r, "%s: %s", notes[i].text, json_str(update, "Message"));
 }
 
+/* It is as the spec says and does not run all the same: a run that did not wait for it must not hide that. */
+static void note_tasks(struct observe *o, struct resource *r, const json_t *service)
+{
+	const json_t *status = json_object_get(service, "ServiceStatus");
+	int64_t running = json_int(status, "RunningTasks", 0), desired = json_int(status, "DesiredTasks", 0);
+	const char *mode = json_str(r->body, "mode");
+
+	if (running < desired && mode && !str_ends(mode, "-job"))
+		resource_note(o->out, r, "%lld of %lld tasks run; docker service ps --no-trunc %s tells why",
+			      (long long)running, (long long)desired, r->name);
+}
+
 static void observe_service(struct observe *o, struct resource *r, const json_t *service, const json_t *networks,
 			    const json_t *wanted)
 {
@@ -59,6 +71,7 @@ static void observe_service(struct observe *o, struct resource *r, const json_t 
 	r->body = body_read(spec, networks);
 	body_settle(r->body, wanted);
 	note_update(o, r, service);
+	note_tasks(o, r, service);
 }
 
 static int observe(struct observe *o, struct err *err)

@@ -111,7 +111,12 @@ static void missing_or_too_large(void **state)
 	put("huge", huge);
 	o.path = huge_path;
 	assert_int_equal(source_open(&o, &s, &err), -1);
-	assert_int_equal(err.code, ERR_LIMIT);
+	assert_int_equal(err.code, ERR_SPEC);
+	_cleanup_free_ char *leads_out = xasprintf("%s/d/spec-elsewhere.yaml", base);
+	make_link("../huge", "d/spec-elsewhere.yaml");
+	o.path = leads_out; /* a checkout under review could show any file of the machine */
+	assert_int_equal(source_open(&o, &s, &err), -1);
+	assert_int_equal(err.code, ERR_DENIED);
 }
 
 static void nothing_leads_out(void **state)
@@ -143,7 +148,7 @@ static void nothing_leads_out(void **state)
 	expect_unreadable(s, "none", ERR_NOT_FOUND, "'none'");
 	expect_unreadable(s, "sub", ERR_DENIED, "a directory");
 	expect_unreadable(s, "fifo", ERR_DENIED, "a device or pipe"); /* and does not block */
-	expect_unreadable(s, "long", ERR_LIMIT, "more than 10 bytes");
+	expect_unreadable(s, "long", ERR_LIMIT, "larger than the limit of 10 bytes");
 	source_close(s);
 }
 

@@ -295,7 +295,7 @@ static void sizes(void **state)
 	assert_int_equal(out.len, 1000 + (3 << 20));
 	source_close(s);
 	o.file = "big";
-	expect_error_of(&o, ERR_LIMIT, "at most 1048576");
+	expect_error_of(&o, ERR_SPEC, "at most 1048576");
 }
 
 static void submodule(void **state)
