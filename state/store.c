@@ -14,11 +14,13 @@
 #define BUSY_MS 5000
 
 static const char schema[] =
-	"CREATE TABLE IF NOT EXISTS run(id INTEGER PRIMARY KEY, started INTEGER NOT NULL, ended INTEGER, source TEXT NOT "
+	"CREATE TABLE IF NOT EXISTS run(id INTEGER PRIMARY KEY, started INTEGER NOT NULL, ended INTEGER, source TEXT "
+	"NOT "
 	"NULL, commit_id TEXT, exit_status INTEGER, message TEXT);"
 	"CREATE TABLE IF NOT EXISTS plan(run INTEGER NOT NULL, number INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY "
 	"KEY(run, number));"
-	"CREATE TABLE IF NOT EXISTS step(id INTEGER PRIMARY KEY, run INTEGER NOT NULL, plan INTEGER NOT NULL, resource TEXT "
+	"CREATE TABLE IF NOT EXISTS step(id INTEGER PRIMARY KEY, run INTEGER NOT NULL, plan INTEGER NOT NULL, resource "
+	"TEXT "
 	"NOT NULL, action TEXT NOT NULL, outcome TEXT NOT NULL, message TEXT, ms INTEGER NOT NULL);"
 	"CREATE TABLE IF NOT EXISTS applied(resource TEXT PRIMARY KEY, body TEXT NOT NULL);"
 	"CREATE TABLE IF NOT EXISTS evidence(name TEXT PRIMARY KEY, value TEXT NOT NULL);";
@@ -48,11 +50,12 @@ static int check_format(struct store *s, bool writable, struct err *err)
 	char set[64];
 
 	if (s->fn->exec(s->db, "PRAGMA user_version", read_row, &format, NULL) != SQLITE_OK)
-		return err_set(err, ERR_PROTOCOL, "state %s: %s; move it away to start anew, no plan depends on it", s->path,
-		               s->fn->errmsg(s->db));
+		return err_set(err, ERR_PROTOCOL, "state %s: %s; move it away to start anew, no plan depends on it",
+			       s->path, s->fn->errmsg(s->db));
 	if (format != 0 && format != STORE_FORMAT)
-		return err_set(err, ERR_PROTOCOL, "state %s: format %ld, this version knows %d; move it away to start anew",
-		               s->path, format, STORE_FORMAT);
+		return err_set(err, ERR_PROTOCOL,
+			       "state %s: format %ld, this version knows %d; move it away to start anew", s->path,
+			       format, STORE_FORMAT);
 	if (!writable || format == STORE_FORMAT)
 		return 0;
 	snprintf(set, sizeof(set), "PRAGMA user_version = %d", STORE_FORMAT);
@@ -122,7 +125,8 @@ int store_lock(const char *dir, struct err *err)
 		err_sys(err, "locking %s", path);
 	} else {
 		bool known = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
-		err_set(err, ERR_LOCKED, "another run is at work on this cluster (pid %d)", known ? (int)lock.l_pid : 0);
+		err_set(err, ERR_LOCKED, "another run is at work on this cluster (pid %d)",
+			known ? (int)lock.l_pid : 0);
 	}
 	close(fd);
 	return -1;
@@ -180,7 +184,8 @@ static int read_pairs(struct store *s, const char *sql, json_t **out, struct err
 		const char *text = (const char *)s->fn->column_text(st.stmt, 1);
 		json_t *value;
 		if (!key || !text || json_parse(text, strlen(text), &value, err) < 0)
-			return err_set(err, ERR_PROTOCOL, "state %s: a damaged row; move it away to start anew", s->path);
+			return err_set(err, ERR_PROTOCOL, "state %s: a damaged row; move it away to start anew",
+				       s->path);
 		json_set(all, key, value);
 	}
 	if (rc != SQLITE_DONE)
@@ -190,7 +195,7 @@ static int read_pairs(struct store *s, const char *sql, json_t **out, struct err
 }
 
 static int write_pair(struct store *s, const char *put, const char *drop, const char *key, const json_t *value,
-                      struct err *err)
+		      struct err *err)
 {
 	CLEANUP(finalize) struct statement st;
 	_cleanup_str_ struct str text = {0};
@@ -212,8 +217,8 @@ int store_applied(struct store *s, json_t **out, struct err *err)
 
 int store_set_applied(struct store *s, const char *key, const json_t *body, struct err *err)
 {
-	return write_pair(s, "INSERT OR REPLACE INTO applied VALUES(?, ?)", "DELETE FROM applied WHERE resource = ?", key,
-	                  body, err);
+	return write_pair(s, "INSERT OR REPLACE INTO applied VALUES(?, ?)", "DELETE FROM applied WHERE resource = ?",
+			  key, body, err);
 }
 
 int store_evidence(struct store *s, json_t **out, struct err *err)
@@ -224,7 +229,7 @@ int store_evidence(struct store *s, json_t **out, struct err *err)
 int store_set_evidence(struct store *s, const char *key, const json_t *value, struct err *err)
 {
 	return write_pair(s, "INSERT OR REPLACE INTO evidence VALUES(?, ?)", "DELETE FROM evidence WHERE name = ?", key,
-	                  value, err);
+			  value, err);
 }
 
 int store_run_begin(struct store *s, const char *source, const char *commit, int64_t *run, struct err *err)
@@ -256,11 +261,12 @@ int store_run_plan(struct store *s, int64_t run, int number, const json_t *plan,
 }
 
 int store_run_step(struct store *s, int64_t run, int plan, const char *key, const char *action, const char *outcome,
-                   const char *message, int64_t ms, struct err *err)
+		   const char *message, int64_t ms, struct err *err)
 {
 	CLEANUP(finalize) struct statement st;
-	if (prepare(s, &st, "INSERT INTO step(run, plan, resource, action, outcome, message, ms) VALUES(?, ?, ?, ?, ?, ?, ?)",
-	            err) < 0)
+	if (prepare(s, &st,
+		    "INSERT INTO step(run, plan, resource, action, outcome, message, ms) VALUES(?, ?, ?, ?, ?, ?, ?)",
+		    err) < 0)
 		return -1;
 	bind_int(&st, run);
 	bind_int(&st, plan);

@@ -20,7 +20,8 @@ struct store;
 int store_open(const char *dir, bool writable, struct store **out, struct err *err) MUST_CHECK;
 void store_close(struct store *s); /* NULL-safe */
 
-/* Exclusive lock of this machine's runs for the cluster; held until the process ends. ERR_LOCKED names the holder's pid. */
+/* Exclusive lock of this machine's runs for the cluster; held until the process ends. ERR_LOCKED names the holder's
+ * pid. */
 int store_lock(const char *dir, struct err *err) MUST_CHECK;
 
 /* What earlier runs applied: {"kind/name": body}; new reference. */
@@ -36,7 +37,7 @@ int store_set_evidence(struct store *s, const char *key, const json_t *value, st
 int store_run_begin(struct store *s, const char *source, const char *commit, int64_t *run, struct err *err) MUST_CHECK;
 int store_run_plan(struct store *s, int64_t run, int number, const json_t *plan, struct err *err) MUST_CHECK;
 int store_run_step(struct store *s, int64_t run, int plan, const char *key, const char *action, const char *outcome,
-                   const char *message, int64_t ms, struct err *err) MUST_CHECK;
+		   const char *message, int64_t ms, struct err *err) MUST_CHECK;
 int store_run_end(struct store *s, int64_t run, int exit_status, const char *message, struct err *err) MUST_CHECK;
 
 #endif

@@ -25,11 +25,11 @@ struct source_args {
 	struct source_options options;
 	VEC(const char *) allow_env; /* NULL-terminated by source_args_finish */
 };
-#define SOURCE_OPTIONS                                                                                                 \
-	{"repo", required_argument, NULL, 'r'}, {"ref", required_argument, NULL, 'R'},                                  \
-		{"path", required_argument, NULL, 'p'}, {"file", required_argument, NULL, 'p'},                         \
-	{                                                                                                              \
-		"allow-env", required_argument, NULL, 'e'                                                              \
+#define SOURCE_OPTIONS \
+	{"repo", required_argument, NULL, 'r'}, {"ref", required_argument, NULL, 'R'}, \
+		{"path", required_argument, NULL, 'p'}, {"file", required_argument, NULL, 'p'}, \
+	{ \
+		"allow-env", required_argument, NULL, 'e' \
 	}
 /* True when opt is one of them. */
 bool source_args_take(struct source_args *a, int opt, const char *value);
@@ -47,8 +47,8 @@ struct ui {
 	enum output output;
 	bool color, terminal; /* of stdout */
 	bool status_shown;
-	struct str plan;      /* the last one shown: while gates are waited for it is not repeated */
-	json_t *progress;     /* the last text of each change: repeated only when it differs */
+	struct str plan;  /* the last one shown: while gates are waited for it is not repeated */
+	json_t *progress; /* the last text of each change: repeated only when it differs */
 	struct run_events events;
 };
 void ui_init(struct ui *ui, enum output output);

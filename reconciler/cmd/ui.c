@@ -74,7 +74,8 @@ static bool on_confirm(void *arg, const struct plan *p)
 
 	(void)p;
 	if (!isatty(STDIN_FILENO) || !ui->terminal) {
-		fputs("reconcile: the plan removes or replaces something; give --yes to do it without a terminal\n", stderr);
+		fputs("reconcile: the plan removes or replaces something; give --yes to do it without a terminal\n",
+		      stderr);
 		return false;
 	}
 	fputs("Apply this plan, removals included? [y/N] ", stdout);

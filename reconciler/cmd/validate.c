@@ -14,9 +14,9 @@ static void print_json(const struct diags *d, bool ok)
 	for (size_t i = 0; i < d->list.n; i++) {
 		const struct diag *x = &d->list.v[i];
 		json_array_append_new(findings, json_pack("{s:s,s:s,s:i,s:i,s:s}", "severity",
-		                                          x->severity == DIAG_ERROR ? "error" : "warning", "file",
-		                                          x->mark.file ? x->mark.file : "", "line", x->mark.line, "column",
-		                                          x->mark.col, "message", x->message));
+							  x->severity == DIAG_ERROR ? "error" : "warning", "file",
+							  x->mark.file ? x->mark.file : "", "line", x->mark.line,
+							  "column", x->mark.col, "message", x->message));
 	}
 	json_set(out, "findings", findings);
 	json_dumpf(out, stdout, JSON_INDENT(2));

@@ -14,14 +14,14 @@ struct cluster {
 	/* The spec's nodes; borrowed. */
 	struct host *const *hosts;
 	size_t n_hosts;
-	const char *traefik_api;   /* URL; NULL when the spec has none */
-	const char *backup_dir;    /* where files are kept before they are edited; exists */
+	const char *traefik_api; /* URL; NULL when the spec has none */
+	const char *backup_dir;  /* where files are kept before they are edited; exists */
 	/* Evidence of gates that is kept between passes: a JSON object by key. Thread-safe. */
-	json_t *(*evidence_get)(void *arg, const char *key);             /* new reference, NULL: none */
+	json_t *(*evidence_get)(void *arg, const char *key);                   /* new reference, NULL: none */
 	void (*evidence_put)(void *arg, const char *key, const json_t *value); /* NULL value: forget */
 	void *evidence_arg;
-	bool may_init;             /* bootstrap: a swarm may be created */
-	bool refresh_images;       /* resolve tags again although the spec did not change */
+	bool may_init;       /* bootstrap: a swarm may be created */
+	bool refresh_images; /* resolve tags again although the spec did not change */
 };
 
 struct host *cluster_host(const struct cluster *c, const char *node); /* NULL: no such node */

@@ -8,9 +8,9 @@
  * references and from the spec's `after`.
  */
 static const struct kind *const table[] = {
-	&kind_swarm,  &kind_directory, &kind_export,  &kind_mount,     &kind_model,
-	&kind_node,   &kind_network,   &kind_volume,  &kind_config,    &kind_secret,
-	&kind_service, &kind_container, &kind_traefik, &kind_route,     &kind_absent,
+	&kind_swarm,   &kind_directory, &kind_export,  &kind_mount,  &kind_model,
+	&kind_node,    &kind_network,   &kind_volume,  &kind_config, &kind_secret,
+	&kind_service, &kind_container, &kind_traefik, &kind_route,  &kind_absent,
 };
 
 const struct kind *const *kinds_all(size_t *n)

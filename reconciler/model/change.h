@@ -5,7 +5,7 @@
 #include "model/resource.h"
 
 enum action {
-	ACTION_NONE,    /* in sync; only kept inside the planner */
+	ACTION_NONE, /* in sync; only kept inside the planner */
 	ACTION_CREATE,
 	ACTION_UPDATE,
 	ACTION_REPLACE, /* cannot be updated: removed and created */
@@ -23,10 +23,10 @@ enum why {
 };
 
 enum disruption { /* of what runs; columns of the field table, the worst of a change's fields counts */
-	DISRUPTS_NOTHING,
-	DISRUPTS_RESTART, /* tasks or the container restart */
-	DISRUPTS_EVICT,   /* tasks may be moved away */
-	DISRUPTS_REMOVE,  /* what runs ends */
+		  DISRUPTS_NOTHING,
+		  DISRUPTS_RESTART, /* tasks or the container restart */
+		  DISRUPTS_EVICT,   /* tasks may be moved away */
+		  DISRUPTS_REMOVE,  /* what runs ends */
 };
 
 enum change_state {
@@ -36,35 +36,35 @@ enum change_state {
 };
 
 struct field_change {
-	const char *path;      /* "env[OLLAMA_HOST]" */
-	const char *field;     /* "env": the row of the field table */
-	const json_t *from;    /* NULL: was not set; borrowed from the live body */
-	const json_t *to;      /* NULL: is removed; borrowed from the desired body */
+	const char *path;   /* "env[OLLAMA_HOST]" */
+	const char *field;  /* "env": the row of the field table */
+	const json_t *from; /* NULL: was not set; borrowed from the live body */
+	const json_t *to;   /* NULL: is removed; borrowed from the desired body */
 	enum why why;
-	struct mark mark;      /* where the spec says so; line 0 for removals not in the spec */
-	bool secret;           /* values are not shown: a secret field, or text from an environment variable */
+	struct mark mark; /* where the spec says so; line 0 for removals not in the spec */
+	bool secret;      /* values are not shown: a secret field, or text from an environment variable */
 };
 
 struct change {
 	enum action action;
 	const struct kind *kind;
-	const char *key;               /* "service/ollama" */
+	const char *key;                /* "service/ollama" */
 	const struct resource *desired; /* NULL for prune */
 	const struct resource *live;    /* NULL when absent */
 	VEC(struct field_change) fields;
 	enum why why;
 	enum disruption disruption;
-	const char *effect;            /* one line on what will happen to what runs; may be NULL */
+	const char *effect; /* one line on what will happen to what runs; may be NULL */
 	enum change_state state;
-	const char *reason;            /* of blocked and waiting */
-	int64_t retry_after_s;         /* waiting; 0: unknown */
+	const char *reason;    /* of blocked and waiting */
+	int64_t retry_after_s; /* waiting; 0: unknown */
 	/*
 	 * Indices in the plan, always smaller than this change's own: the plan's
 	 * order is an order of execution. The kind table's `after` column adds to
 	 * it without being listed here.
 	 */
-	VEC(size_t) after;             /* these first, whatever becomes of them */
-	VEC(size_t) requires;          /* these first, and they must succeed */
+	VEC(size_t) after;    /* these first, whatever becomes of them */
+	VEC(size_t) requires; /* these first, and they must succeed */
 };
 
 /* True when field (a row of the field table) is among the change's fields. */

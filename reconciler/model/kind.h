@@ -42,7 +42,7 @@ struct decode {
 };
 
 struct observe {
-	const char *cluster;             /* the spec's cluster name: the ownership label's value */
+	const char *cluster; /* the spec's cluster name: the ownership label's value */
 	const struct snapshot *snap;
 	const struct resource_set *want; /* desired resources, all kinds */
 	struct resource_set *out;
@@ -50,12 +50,12 @@ struct observe {
 
 struct apply {
 	struct cluster *cluster;
-	const struct snapshot *snap;      /* as it was when the plan was made */
+	const struct snapshot *snap; /* as it was when the plan was made */
 	const struct resource_set *want;
 	/* What is going on, for the terminal: "2/3 tasks running". Thread-safe. May be called often. */
 	void (*progress)(void *arg, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 	void *progress_arg;
-	int64_t deadline;                 /* clock.h */
+	int64_t deadline; /* clock.h */
 };
 
 struct gate {
@@ -72,8 +72,8 @@ struct kind {
 	const struct field *fields;
 	size_t n_fields;
 	const char *runs; /* what an update may restart: "tasks", "container"; NULL: nothing of the kind */
-	bool prunes; /* owned objects that the spec no longer names are removed; else forgotten */
-	bool adopts; /* a live object that is not owned needs policy.adopt before it is touched */
+	bool prunes;      /* owned objects that the spec no longer names are removed; else forgotten */
+	bool adopts;      /* a live object that is not owned needs policy.adopt before it is touched */
 
 	/* Says what has to be observed for this spec. Pure. */
 	void (*needs)(const struct spec *spec, struct wants *w);

@@ -41,15 +41,15 @@ struct field_mark {
 struct resource {
 	const char *kind;
 	const char *name;
-	const char *node;        /* the spec's node it is on; NULL: the cluster's */
-	struct mark mark;        /* where the spec declares it; line 0: live only */
-	json_t *body;            /* owned */
-	enum presence presence;  /* of a live resource; desired ones are PRESENT, `absent` entries ABSENT */
-	const char *id;          /* the engine's id; NULL when none */
-	uint64_t version;        /* the engine's version index; 0 when none */
-	bool owned;              /* live: carries the cluster's ownership label */
-	bool ownable;            /* live: could carry one (config of a service: yes, adopted network: no) */
-	bool external;           /* desired: must exist, is never written */
+	const char *node;       /* the spec's node it is on; NULL: the cluster's */
+	struct mark mark;       /* where the spec declares it; line 0: live only */
+	json_t *body;           /* owned */
+	enum presence presence; /* of a live resource; desired ones are PRESENT, `absent` entries ABSENT */
+	const char *id;         /* the engine's id; NULL when none */
+	uint64_t version;       /* the engine's version index; 0 when none */
+	bool owned;             /* live: carries the cluster's ownership label */
+	bool ownable;           /* live: could carry one (config of a service: yes, adopted network: no) */
+	bool external;          /* desired: must exist, is never written */
 	/*
 	 * Desired: this cannot be done now, and the message says why, what is
 	 * affected and what to do. Live with UNKNOWN: what was attempted and what failed.

@@ -24,13 +24,13 @@ void wants_free(struct wants *w)
 	free(w);
 }
 
-#define add_once(w, list, text)                                                                                        \
-	do {                                                                                                           \
-		bool known_ = false;                                                                                   \
-		for (size_t i_ = 0; i_ < (list)->n; i_++)                                                              \
-			known_ = known_ || strcmp((list)->v[i_], (text)) == 0;                                         \
-		if (!known_)                                                                                           \
-			vec_push((list), arena_strdup((w)->arena, (text)));                                            \
+#define add_once(w, list, text) \
+	do { \
+		bool known_ = false; \
+		for (size_t i_ = 0; i_ < (list)->n; i_++) \
+			known_ = known_ || strcmp((list)->v[i_], (text)) == 0; \
+		if (!known_) \
+			vec_push((list), arena_strdup((w)->arena, (text))); \
 	} while (0)
 
 void want_engine(struct wants *w, const char *list)

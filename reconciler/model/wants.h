@@ -1,4 +1,5 @@
-/* What the kinds of a spec need to observe; collected before anything is fetched, so that all of it is fetched at once. */
+/* What the kinds of a spec need to observe; collected before anything is fetched, so that all of it is fetched at once.
+ */
 #ifndef RECONCILE_MODEL_WANTS_H
 #define RECONCILE_MODEL_WANTS_H
 
@@ -14,8 +15,8 @@ struct host_wants {
 
 struct wants {
 	struct arena *arena;
-	VEC(const char *) engine;      /* list documents: "services", "networks", … */
-	VEC(const char *) containers;  /* names to inspect */
+	VEC(const char *) engine;     /* list documents: "services", "networks", … */
+	VEC(const char *) containers; /* names to inspect */
 	VEC(struct host_wants) hosts;
 };
 

@@ -42,7 +42,9 @@ static void add(struct diff *d, const char *path, const json_t *from, const json
 		.field = d->field_name,
 		.from = from,
 		.to = to,
-		.why = !d->has_last ? WHY_SPEC : json_same(last, to) ? WHY_DRIFT : WHY_INTENT,
+		.why = !d->has_last          ? WHY_SPEC
+		       : json_same(last, to) ? WHY_DRIFT
+					     : WHY_INTENT,
 		.mark = to ? resource_mark_of(d->desired, path) : (struct mark){0},
 	};
 	/* In a set the key is the value. */
@@ -92,7 +94,8 @@ static bool holds_variable(const struct resource *r, const char *field)
 
 	for (size_t i = 0; i < r->marks.n; i++) {
 		const struct field_mark *m = &r->marks.v[i];
-		if (m->mark.hidden && strncmp(m->path, field, len) == 0 && (m->path[len] == '\0' || strchr(".[", m->path[len])))
+		if (m->mark.hidden && strncmp(m->path, field, len) == 0 &&
+		    (m->path[len] == '\0' || strchr(".[", m->path[len])))
 			return true;
 	}
 	return false;
@@ -103,18 +106,19 @@ static void note_create_only(struct diff *d, const json_t *from, const json_t *t
 	_cleanup_str_ struct str a = {0}, b = {0};
 
 	if (holds_variable(d->desired, d->field_name)) {
-		str_addf(note, "%s%s differs from the spec: it is used at creation only", note->len ? "; " : "", d->field_name);
+		str_addf(note, "%s%s differs from the spec: it is used at creation only", note->len ? "; " : "",
+			 d->field_name);
 		return;
 	}
 	if (from)
 		json_canonical(from, &a);
 	json_canonical(to, &b);
-	str_addf(note, "%s%s is %s, the spec says %s: it is used at creation only", note->len ? "; " : "", d->field_name,
-	         from ? str_cstr(&a) : "at its default", str_cstr(&b));
+	str_addf(note, "%s%s is %s, the spec says %s: it is used at creation only", note->len ? "; " : "",
+		 d->field_name, from ? str_cstr(&a) : "at its default", str_cstr(&b));
 }
 
 bool diff_bodies(struct arena *a, const struct kind *k, const struct resource *desired, const struct resource *live,
-                 const json_t *last, struct change *c, const char **create_only)
+		 const json_t *last, struct change *c, const char **create_only)
 {
 	struct diff d = {.arena = a, .desired = desired, .change = c, .has_last = last != NULL};
 	_cleanup_str_ struct str note = {0};

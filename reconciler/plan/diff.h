@@ -12,6 +12,6 @@
  * (text, in the arena; "" when none). Returns whether a FIELD_REPLACES field differs.
  */
 bool diff_bodies(struct arena *a, const struct kind *k, const struct resource *desired, const struct resource *live,
-                 const json_t *last, struct change *c, const char **create_only);
+		 const json_t *last, struct change *c, const char **create_only);
 
 #endif

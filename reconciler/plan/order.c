@@ -154,7 +154,8 @@ static void block_cycle(struct orderer *o, struct node *n, const struct ref *ref
 		return;
 	struct change *c = &o->plan->changes.v[n->change];
 	c->state = CHANGE_BLOCKED;
-	c->reason = arena_printf(o->plan->arena, "its order is a cycle: it comes after %s, which comes after it", ref->target);
+	c->reason = arena_printf(o->plan->arena, "its order is a cycle: it comes after %s, which comes after it",
+				 ref->target);
 }
 
 /* Depth first: what a resource refers to comes before it. Returns false when that would be a cycle. */
@@ -234,7 +235,7 @@ static void hold_dependents(struct plan *plan)
 	for (size_t i = 0; i < plan->changes.n; i++)
 		if (plan->changes.v[i].state != CHANGE_READY)
 			plan_hold(plan, i, plan->changes.v[i].state, plan->changes.v[i].reason,
-			          plan->changes.v[i].retry_after_s);
+				  plan->changes.v[i].retry_after_s);
 }
 
 size_t plan_order(struct plan *plan, const struct plan_input *in)

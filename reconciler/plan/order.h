@@ -1,4 +1,5 @@
-/* Puts a plan's changes into an order of execution (DESIGN: references, `after`, the kind table's columns; ties by name). */
+/* Puts a plan's changes into an order of execution (DESIGN: references, `after`, the kind table's columns; ties by
+ * name). */
 #ifndef RECONCILE_PLAN_ORDER_H
 #define RECONCILE_PLAN_ORDER_H
 

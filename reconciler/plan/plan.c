@@ -7,9 +7,8 @@
 #include <string.h>
 
 static const char *const action_names[] = {
-	[ACTION_NONE] = "none",       [ACTION_CREATE] = "create", [ACTION_UPDATE] = "update",
-	[ACTION_REPLACE] = "replace", [ACTION_ADOPT] = "adopt",   [ACTION_DELETE] = "delete",
-	[ACTION_REMOVE] = "remove",   [ACTION_VERIFY] = "verify",
+	[ACTION_NONE] = "none",   [ACTION_CREATE] = "create", [ACTION_UPDATE] = "update", [ACTION_REPLACE] = "replace",
+	[ACTION_ADOPT] = "adopt", [ACTION_DELETE] = "delete", [ACTION_REMOVE] = "remove", [ACTION_VERIFY] = "verify",
 };
 static const char *const why_names[] = {
 	[WHY_SPEC] = "spec",
@@ -99,7 +98,7 @@ static enum why summarize_why(const struct change *c)
 static const char *nothing_observed(const struct planner *p, const struct resource *live)
 {
 	return live && live->blocked ? live->blocked
-	                             : arena_printf(p->plan->arena, "its state is unknown: nothing was observed");
+				     : arena_printf(p->plan->arena, "its state is unknown: nothing was observed");
 }
 
 /* What the change is, given both sides; fields are filled. */
@@ -127,10 +126,12 @@ static void decide(struct planner *p, struct change *c, bool replaces)
 	if (unowned && !adopted) {
 		if (c->action == ACTION_NONE)
 			c->action = ACTION_ADOPT;
-		block(c, arena_printf(p->plan->arena,
-		                      "it exists and this cluster's spec does not own it: add '%s' to policy.adopt to manage "
-		                      "it, or rename it",
-		                      c->key));
+		block(c,
+		      arena_printf(
+			      p->plan->arena,
+			      "it exists and this cluster's spec does not own it: add '%s' to policy.adopt to manage "
+			      "it, or rename it",
+			      c->key));
 	}
 }
 
@@ -152,14 +153,15 @@ static bool plan_wanted(struct planner *p, const struct resource *desired, struc
 		c->action = seen && live->presence == PRESENT ? ACTION_NONE : ACTION_VERIFY;
 		if (c->action != ACTION_NONE)
 			block(c, seen ? "it is external, and it does not exist: create it, or drop 'external'"
-			              : nothing_observed(p, live));
+				      : nothing_observed(p, live));
 		return c->action != ACTION_NONE;
 	}
 	if (seen && live->presence == PRESENT)
-		replaces = diff_bodies(p->plan->arena, p->kind, desired, live,
-		                       json_object_get(p->in->last, c->key), c, &create_only);
+		replaces = diff_bodies(p->plan->arena, p->kind, desired, live, json_object_get(p->in->last, c->key), c,
+				       &create_only);
 	else if (seen)
-		diff_bodies(p->plan->arena, p->kind, desired, NULL, json_object_get(p->in->last, c->key), c, &create_only);
+		diff_bodies(p->plan->arena, p->kind, desired, NULL, json_object_get(p->in->last, c->key), c,
+			    &create_only);
 	if (*create_only)
 		note(p, c->key, create_only, desired->mark);
 	decide(p, c, replaces);
@@ -196,9 +198,9 @@ static size_t plan_prune(struct planner *p, size_t first)
 	size_t n = plan->changes.n - first;
 	if ((int64_t)n <= p->in->max_deletions)
 		return n;
-	const char *reason = arena_printf(plan->arena,
-	                                  "%zu objects would be pruned, policy.max_deletions is %lld: raise it if this is meant", n,
-	                                  (long long)p->in->max_deletions);
+	const char *reason = arena_printf(
+		plan->arena, "%zu objects would be pruned, policy.max_deletions is %lld: raise it if this is meant", n,
+		(long long)p->in->max_deletions);
 	for (size_t i = first; i < plan->changes.n; i++)
 		block(&plan->changes.v[i], reason);
 	return n;
@@ -210,7 +212,10 @@ struct plan *plan_make(const struct plan_input *in)
 	struct planner p = {
 		.in = in,
 		.plan = plan,
-		.observe = {.cluster = in->cluster, .snap = in->snap, .want = in->want, .out = (struct resource_set *)in->live},
+		.observe = {.cluster = in->cluster,
+			    .snap = in->snap,
+			    .want = in->want,
+			    .out = (struct resource_set *)in->live},
 	};
 
 	plan->arena = arena_new();
@@ -252,9 +257,9 @@ struct plan_summary plan_summarize(const struct plan *p)
 	for (size_t i = 0; i < p->changes.n; i++) {
 		const struct change *c = &p->changes.v[i];
 		size_t *by_action[] = {
-			[ACTION_NONE] = NULL,         [ACTION_CREATE] = &s.create, [ACTION_UPDATE] = &s.update,
+			[ACTION_NONE] = NULL,          [ACTION_CREATE] = &s.create, [ACTION_UPDATE] = &s.update,
 			[ACTION_REPLACE] = &s.replace, [ACTION_ADOPT] = &s.adopt,   [ACTION_DELETE] = &s.remove,
-			[ACTION_REMOVE] = &s.remove,  [ACTION_VERIFY] = &s.verify,
+			[ACTION_REMOVE] = &s.remove,   [ACTION_VERIFY] = &s.verify,
 		};
 		if (c->state == CHANGE_BLOCKED)
 			s.blocked++;
@@ -314,7 +319,8 @@ void plan_hold(struct plan *p, size_t first, enum change_state state, const char
 			if (dep->state == CHANGE_READY)
 				continue;
 			c->state = dep->state;
-			c->reason = arena_printf(p->arena, "needs %s, which is %s", dep->key, change_state_name(dep->state));
+			c->reason = arena_printf(p->arena, "needs %s, which is %s", dep->key,
+						 change_state_name(dep->state));
 			c->retry_after_s = dep->retry_after_s;
 		}
 	}

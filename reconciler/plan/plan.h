@@ -33,8 +33,8 @@ struct plan_input {
 	const struct resource_set *want, *live; /* borrowed by the plan: they must outlive it */
 	const struct snapshot *snap;            /* for the kinds' explain hooks */
 	const json_t *last;                     /* {"kind/name": body} as last applied; NULL: not known */
-	const json_t *unmet;                    /* gates that did not hold when they were last asked: {"kind/name": …}; or NULL */
-	const char *const *adopt;               /* "kind/name" of policy.adopt, NULL-terminated; NULL: none */
+	const json_t *unmet;      /* gates that did not hold when they were last asked: {"kind/name": …}; or NULL */
+	const char *const *adopt; /* "kind/name" of policy.adopt, NULL-terminated; NULL: none */
 	bool prune;
 	int64_t max_deletions;
 };

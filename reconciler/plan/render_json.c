@@ -73,9 +73,9 @@ json_t *render_json(const struct plan *p, const struct render_context *ctx)
 	}
 	json_set(j, "notes", notes);
 	json_set(j, "summary",
-	         json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "create", (json_int_t)s.create, "adopt",
-	                   (json_int_t)s.adopt, "update", (json_int_t)s.update, "replace", (json_int_t)s.replace, "remove",
-	                   (json_int_t)s.remove, "verify", (json_int_t)s.verify, "blocked", (json_int_t)s.blocked,
-	                   "waiting", (json_int_t)s.waiting, "in_sync", (json_int_t)p->in_sync));
+		 json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "create", (json_int_t)s.create, "adopt",
+			   (json_int_t)s.adopt, "update", (json_int_t)s.update, "replace", (json_int_t)s.replace,
+			   "remove", (json_int_t)s.remove, "verify", (json_int_t)s.verify, "blocked",
+			   (json_int_t)s.blocked, "waiting", (json_int_t)s.waiting, "in_sync", (json_int_t)p->in_sync));
 	return j;
 }

@@ -8,8 +8,7 @@ static const struct {
 	int64_t size;
 	const char *unit;
 } bytes_units[] = {{1LL << 40, "TiB"}, {1LL << 30, "GiB"}, {1LL << 20, "MiB"}, {1LL << 10, "KiB"}},
-  time_units[] = {
-	  {3600000000000LL, "h"}, {60000000000LL, "m"}, {1000000000LL, "s"}, {1000000LL, "ms"}, {1000LL, "us"}};
+  time_units[] = {{3600000000000LL, "h"}, {60000000000LL, "m"}, {1000000000LL, "s"}, {1000000LL, "ms"}, {1000LL, "us"}};
 
 static void render_bytes(int64_t n, struct str *out)
 {

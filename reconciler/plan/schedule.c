@@ -73,7 +73,8 @@ static bool is_held_by_kind(const struct open_kinds *o, const struct change *c)
 	for (size_t i = 0; i < o->n; i++) {
 		if (o->v[i].deletes != deletes)
 			continue;
-		if (deletes ? kind_comes_after(o->v[i].kind, c->kind->name) : kind_comes_after(c->kind, o->v[i].kind->name))
+		if (deletes ? kind_comes_after(o->v[i].kind, c->kind->name)
+			    : kind_comes_after(c->kind, o->v[i].kind->name))
 			return true;
 	}
 	return false;

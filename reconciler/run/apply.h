@@ -7,9 +7,9 @@
 #include "run/run.h"
 
 struct step_result {
-	struct err err;   /* code ERR_NONE: done */
-	bool held;        /* a gate did not hold: neither done nor failed */
-	char *reason;     /* of held; malloc'ed */
+	struct err err; /* code ERR_NONE: done */
+	bool held;      /* a gate did not hold: neither done nor failed */
+	char *reason;   /* of held; malloc'ed */
 	int64_t retry_after_s;
 	int64_t ms;
 };
@@ -28,9 +28,9 @@ struct apply_options {
 
 struct apply_result {
 	size_t done, failed, held, skipped;
-	size_t interrupted;     /* sent, but not waited for: neither done nor failed */
-	enum err_code worst;    /* of the failed steps: what decides the exit status */
-	bool out_of_sequence;   /* every failure was one: a new plan can help */
+	size_t interrupted;   /* sent, but not waited for: neither done nor failed */
+	enum err_code worst;  /* of the failed steps: what decides the exit status */
+	bool out_of_sequence; /* every failure was one: a new plan can help */
 	bool cancelled;
 };
 

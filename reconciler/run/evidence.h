@@ -8,8 +8,8 @@
 struct evidence;
 struct evidence *evidence_new(json_t *stolen_initial);
 void evidence_free(struct evidence *e);
-json_t *evidence_get(void *e, const char *key);                       /* as cluster.evidence_get */
-void evidence_put(void *e, const char *key, const json_t *value);     /* as cluster.evidence_put */
+json_t *evidence_get(void *e, const char *key);                   /* as cluster.evidence_get */
+void evidence_put(void *e, const char *key, const json_t *value); /* as cluster.evidence_put */
 /* Writes what changed since the last call; main thread. */
 int evidence_flush(struct evidence *e, struct store *s, struct err *err) MUST_CHECK;
 

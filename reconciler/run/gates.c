@@ -21,8 +21,8 @@ static int ask_gate(struct plan *p, size_t i, struct apply *a, bool *holds, stru
 			return -1;
 		plan_hold(p, i, CHANGE_BLOCKED, err->msg, 0);
 	} else if (!g.met) {
-		plan_hold(p, i, g.waiting ? CHANGE_WAITING : CHANGE_BLOCKED, g.reason ? g.reason : "its gate does not hold",
-		          g.retry_after_s);
+		plan_hold(p, i, g.waiting ? CHANGE_WAITING : CHANGE_BLOCKED,
+			  g.reason ? g.reason : "its gate does not hold", g.retry_after_s);
 	} else if (c->action == ACTION_VERIFY) {
 		*holds = true;
 		c->effect = "holds now";

@@ -21,14 +21,14 @@ void session_close(struct session *s);
  * reason. Fails only when the pass was cancelled.
  */
 int observe_cluster(struct session *s, const struct spec *spec, int64_t deadline, struct snapshot **out,
-                    struct err *err) MUST_CHECK;
+		    struct err *err) MUST_CHECK;
 
 /* Decodes the spec and the snapshot. Pure; also used by the golden cases. */
 int build_resources(const struct spec *spec, const struct snapshot *snap, struct resource_set **want,
-                    struct resource_set **live, struct err *err) MUST_CHECK;
+		    struct resource_set **live, struct err *err) MUST_CHECK;
 
 /* The plan of the spec's policy; adopt list and limits come from the spec; last and unmet as in plan.h. Pure. */
 struct plan *build_plan(const struct spec *spec, const struct snapshot *snap, const struct resource_set *want,
-                        const struct resource_set *live, const json_t *last, const json_t *unmet);
+			const struct resource_set *live, const json_t *last, const json_t *unmet);
 
 #endif

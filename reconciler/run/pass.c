@@ -10,8 +10,8 @@
 
 #define PASS_TIMEOUT_MS (INT64_C(30) * 60 * 1000)
 #define OBSERVE_TIMEOUT_MS (INT64_C(60) * 1000)
-#define MAX_PLANS 5    /* plans that change something in one pass, before it says what keeps changing */
-#define MAX_WORKERS 8  /* DESIGN §6 */
+#define MAX_PLANS 5   /* plans that change something in one pass, before it says what keeps changing */
+#define MAX_WORKERS 8 /* DESIGN §6 */
 #define WAIT_DEFAULT_S 10
 #define UNMET "unmet" /* evidence: gates to ask again although nothing that they look at changes any more */
 #define STATE_ROOT "/var/lib/reconcile"
@@ -28,8 +28,8 @@ struct pass {
 	char *state_dir, *backup_dir;
 	json_t *last;
 	int64_t deadline;
-	bool confirmed;      /* removals */
-	int64_t run;         /* row of the record; 0: nothing recorded yet */
+	bool confirmed; /* removals */
+	int64_t run;    /* row of the record; 0: nothing recorded yet */
 	/* One observation and its plan. */
 	struct snapshot *snap;
 	struct resource_set *want, *live;
@@ -276,8 +276,8 @@ static void record_step(void *arg, const struct change *c, const struct step_res
 		set_unmet(p, c->key, !ok);
 	else if (ok)
 		remember_applied(p, c->key, c->desired && c->desired->presence == PRESENT ? c->desired->body : NULL);
-	if (p->store && store_run_step(p->store, p->run, p->result->plans, c->key, action_name(c->action), outcome, message,
-	                               r->ms, &err) < 0)
+	if (p->store && store_run_step(p->store, p->run, p->result->plans, c->key, action_name(c->action), outcome,
+				       message, r->ms, &err) < 0)
 		say_unrecorded(p, &err);
 	flush_evidence(p);
 }
@@ -332,7 +332,8 @@ static int apply_once(struct pass *p, struct apply_result *r, struct err *err)
 static char *describe_contested(const struct plan *p)
 {
 	struct str s = {0};
-	str_addf(&s, "after %d plans the cluster still differs from the spec; somebody else keeps changing:", MAX_PLANS);
+	str_addf(&s,
+		 "after %d plans the cluster still differs from the spec; somebody else keeps changing:", MAX_PLANS);
 	for (size_t i = 0; i < p->changes.n; i++) {
 		const struct change *c = &p->changes.v[i];
 		if (c->state != CHANGE_READY)

@@ -33,23 +33,23 @@ struct run_events {
 
 struct run_options {
 	struct source_options source;
-	const char *docker_host;    /* NULL: as the docker client finds it */
-	const char *state_dir;      /* NULL: /var/lib/reconcile/<cluster> */
+	const char *docker_host; /* NULL: as the docker client finds it */
+	const char *state_dir;   /* NULL: /var/lib/reconcile/<cluster> */
 	const char *const *allow_env;
 	bool dry_run;
-	bool bootstrap;             /* a swarm may be created */
-	bool wait;                  /* block until the gates hold */
-	bool yes;                   /* do not ask */
+	bool bootstrap; /* a swarm may be created */
+	bool wait;      /* block until the gates hold */
+	bool yes;       /* do not ask */
 	bool refresh_images;
-	int64_t timeout_ms;         /* for the whole pass; 0: 30 minutes */
-	size_t parallel;            /* changes made at the same time; 0: 8 */
+	int64_t timeout_ms; /* for the whole pass; 0: 30 minutes */
+	size_t parallel;    /* changes made at the same time; 0: 8 */
 };
 
 struct run_result {
-	int exit_status;   /* as the README's table: 0, 1, 2 (pending, dry run only), 3, 5 */
-	int plans;         /* how many were made */
+	int exit_status; /* as the README's table: 0, 1, 2 (pending, dry run only), 3, 5 */
+	int plans;       /* how many were made */
 	size_t done, failed, interrupted, skipped;
-	char *message;     /* malloc'ed; what an operator has to know at the end; NULL: nothing */
+	char *message; /* malloc'ed; what an operator has to know at the end; NULL: nothing */
 };
 void run_result_free(struct run_result *r);
 
@@ -58,6 +58,6 @@ void run_result_free(struct run_result *r);
  * when it could not be started: ERR_SPEC, ERR_LOCKED, source and usage errors.
  */
 int run_pass(const struct run_options *o, const struct run_events *ev, struct run_result *result,
-             struct err *err) MUST_CHECK;
+	     struct err *err) MUST_CHECK;
 
 #endif

@@ -73,7 +73,8 @@ static int read_fd(int fd, const char *path, size_t max, struct str *out, struct
 		if (n == 0)
 			return 0;
 		if (out->len - before + (size_t)n > max)
-			return err_set(err, ERR_LIMIT, "reading '%s': it is larger than the limit of %zu bytes", path, max);
+			return err_set(err, ERR_LIMIT, "reading '%s': it is larger than the limit of %zu bytes", path,
+				       max);
 		str_add(out, buf, (size_t)n);
 	}
 }

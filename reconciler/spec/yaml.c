@@ -268,7 +268,8 @@ static void read_events(struct reader *r)
 	bool more = true;
 
 	if (!yaml_parser_initialize(&parser)) {
-		diag_add(r->diags, DIAG_ERROR, (struct mark){.file = r->text.file, .line = 0, .col = 0}, "out of memory");
+		diag_add(r->diags, DIAG_ERROR, (struct mark){.file = r->text.file, .line = 0, .col = 0},
+			 "out of memory");
 		r->failed = true;
 		return;
 	}

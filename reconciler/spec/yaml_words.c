@@ -86,8 +86,8 @@ static const struct translation *translate(const yaml_parser_t *p, char at)
 void yaml_add_error(const yaml_parser_t *p, const struct text *t, struct diags *diags)
 {
 	if (!p->problem || (p->error != YAML_SCANNER_ERROR && p->error != YAML_PARSER_ERROR)) {
-		diag_add(diags, DIAG_ERROR, (struct mark){.file = t->file, .line = 0, .col = 0}, "the YAML reader failed: %s",
-			 p->problem ? p->problem : "out of memory");
+		diag_add(diags, DIAG_ERROR, (struct mark){.file = t->file, .line = 0, .col = 0},
+			 "the YAML reader failed: %s", p->problem ? p->problem : "out of memory");
 		return;
 	}
 	const struct translation *tr = translate(p, char_at(t, p->problem_mark.index));

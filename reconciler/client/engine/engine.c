@@ -301,7 +301,8 @@ static int ask_version(struct engine *e, int64_t deadline, char *version, size_t
 		return -1;
 	if (http_header(&get, "Api-Version", version, size))
 		return 0;
-	return err_set(err, ERR_PROTOCOL, "GET /_ping: what answers at %s (status %d) is not a Docker engine, or not a healthy one",
+	return err_set(err, ERR_PROTOCOL,
+		       "GET /_ping: what answers at %s (status %d) is not a Docker engine, or not a healthy one",
 		       e->at.address, get.status);
 }
 

@@ -13,7 +13,8 @@
 struct engine;
 
 struct engine_options {
-	const char *host;       /* unix:///path, tcp://host:port; NULL: DOCKER_HOST, else the current docker context, else the default socket */
+	const char *host; /* unix:///path, tcp://host:port; NULL: DOCKER_HOST, else the current docker context, else the
+			     default socket */
 	const char *config_dir; /* NULL: DOCKER_CONFIG, else ~/.docker */
 };
 
@@ -47,23 +48,22 @@ bool engine_api_at_least(const struct engine *e, int major, int minor);
  * Calls that change something are not stopped by Ctrl-C once sent, and are
  * announced to the mutation hook before they are sent.
  */
-int engine_get(struct engine *e, int64_t deadline, json_t **out, struct err *err, const char *path_fmt, ...)
-	MUST_CHECK __attribute__((format(printf, 5, 6)));
+int engine_get(struct engine *e, int64_t deadline, json_t **out, struct err *err, const char *path_fmt, ...) MUST_CHECK
+	__attribute__((format(printf, 5, 6)));
 int engine_post(struct engine *e, int64_t deadline, const json_t *body, json_t **out, struct err *err,
-                const char *path_fmt, ...) MUST_CHECK __attribute__((format(printf, 6, 7)));
-int engine_delete(struct engine *e, int64_t deadline, struct err *err, const char *path_fmt, ...)
-	MUST_CHECK __attribute__((format(printf, 4, 5)));
+		const char *path_fmt, ...) MUST_CHECK __attribute__((format(printf, 6, 7)));
+int engine_delete(struct engine *e, int64_t deadline, struct err *err, const char *path_fmt, ...) MUST_CHECK
+	__attribute__((format(printf, 4, 5)));
 /* POST /services/create and /services/{id}/update with X-Registry-Auth for image. */
 int engine_post_service(struct engine *e, int64_t deadline, const char *image, const json_t *body, json_t **out,
-                        struct err *err, const char *path_fmt, ...) MUST_CHECK
-	__attribute__((format(printf, 7, 8)));
+			struct err *err, const char *path_fmt, ...) MUST_CHECK __attribute__((format(printf, 7, 8)));
 /* Raw body, for archives and logs; at most max bytes. */
 int engine_get_raw(struct engine *e, int64_t deadline, size_t max, struct str *out, struct err *err,
-                   const char *path_fmt, ...) MUST_CHECK __attribute__((format(printf, 6, 7)));
+		   const char *path_fmt, ...) MUST_CHECK __attribute__((format(printf, 6, 7)));
 
 /* Several GETs at once. outs[i] is a new reference or NULL with errs[i] filled. */
 void engine_get_all(struct engine *e, int64_t deadline, const char *const *paths, size_t n, json_t **outs,
-                    struct err *errs);
+		    struct err *errs);
 
 /*
  * Called before every call that changes something, with "POST /services/create";
@@ -96,6 +96,6 @@ void image_ref_free(struct image_ref *r);
  * {"Architecture","OS"} as the service spec wants them (may be empty).
  */
 int engine_resolve_image(struct engine *e, int64_t deadline, const struct image_ref *ref, char **digest,
-                         json_t **platforms, struct err *err) MUST_CHECK;
+			 json_t **platforms, struct err *err) MUST_CHECK;
 
 #endif

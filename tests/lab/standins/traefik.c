@@ -436,7 +436,8 @@ static json_t *entrypoints(void)
 	const char *name;
 
 	json_object_foreach (at(settings, "entryPoints"), name, point)
-		json_array_append_new(list, json_pack("{ss ss}", "name", name, "address", text_at(point, "address", "")));
+		json_array_append_new(list,
+				      json_pack("{ss ss}", "name", name, "address", text_at(point, "address", "")));
 	return list;
 }
 

@@ -151,7 +151,7 @@ static void run_plan(const struct plan *p, struct resource_set *live)
 	assert_true(schedule_is_over(s));
 	for (i = 0; i < p->changes.n; i++)
 		assert_int_equal(schedule_outcome(s, i),
-		                 p->changes.v[i].state == CHANGE_READY ? OUTCOME_DONE : OUTCOME_SKIPPED);
+				 p->changes.v[i].state == CHANGE_READY ? OUTCOME_DONE : OUTCOME_SKIPPED);
 	schedule_free(s);
 }
 

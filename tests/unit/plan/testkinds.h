@@ -46,25 +46,49 @@ static int test_gate(struct apply *a, const struct change *c, bool dry, struct g
 }
 
 static const struct field test_fields[] = {
-	{"env", FIELD_RESTARTS, NULL},     {"labels", 0, NULL},           {"merged", FIELD_MERGE, NULL},
-	{"mode", FIELD_REPLACES, NULL},    {"pinned", FIELD_IF_SET, NULL}, {"place", FIELD_EVICTS, NULL},
-	{"pool", FIELD_CREATE_ONLY, NULL}, {"token", FIELD_SECRET, NULL},  {"wait", 0, "ns"},
+	{"env", FIELD_RESTARTS, NULL},
+	{"labels", 0, NULL},
+	{"merged", FIELD_MERGE, NULL},
+	{"mode", FIELD_REPLACES, NULL},
+	{"pinned", FIELD_IF_SET, NULL},
+	{"place", FIELD_EVICTS, NULL},
+	{"pool", FIELD_CREATE_ONLY, NULL},
+	{"token", FIELD_SECRET, NULL},
+	{"wait", 0, "ns"},
 };
 
 static const char *const after_net[] = {"net", NULL};
 static const char *const after_all[] = {"net", "svc", NULL};
 
 static const struct kind kind_net = {
-	.name = "net", .fields = test_fields, .n_fields = ARRAY_SIZE(test_fields), .prunes = true,
-	.decode = test_decode, .observe = test_observe, .apply = test_apply,
+	.name = "net",
+	.fields = test_fields,
+	.n_fields = ARRAY_SIZE(test_fields),
+	.prunes = true,
+	.decode = test_decode,
+	.observe = test_observe,
+	.apply = test_apply,
 };
 static const struct kind kind_svc = {
-	.name = "svc", .after = after_net, .fields = test_fields, .n_fields = ARRAY_SIZE(test_fields), .runs = "tasks",
-	.prunes = true, .adopts = true, .decode = test_decode, .observe = test_observe, .apply = test_apply,
+	.name = "svc",
+	.after = after_net,
+	.fields = test_fields,
+	.n_fields = ARRAY_SIZE(test_fields),
+	.runs = "tasks",
+	.prunes = true,
+	.adopts = true,
+	.decode = test_decode,
+	.observe = test_observe,
+	.apply = test_apply,
 };
 static const struct kind kind_check = {
-	.name = "check", .after = after_all, .fields = test_fields, .n_fields = ARRAY_SIZE(test_fields),
-	.decode = test_decode, .observe = test_observe, .gate = test_gate,
+	.name = "check",
+	.after = after_all,
+	.fields = test_fields,
+	.n_fields = ARRAY_SIZE(test_fields),
+	.decode = test_decode,
+	.observe = test_observe,
+	.gate = test_gate,
 };
 static const struct kind *const test_kinds[] = {&kind_net, &kind_svc, &kind_check};
 

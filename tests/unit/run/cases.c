@@ -98,7 +98,8 @@ static void check_case(void **state)
 int main(void)
 {
 	const char *root = getenv("CASES") ? getenv("CASES") : "tests/cases", *one = getenv("CASE");
-	_cleanup_free_ char *pattern = one ? xasprintf("%s/%s/live.json", root, one) : xasprintf("%s/*/*/live.json", root);
+	_cleanup_free_ char *pattern =
+		one ? xasprintf("%s/%s/live.json", root, one) : xasprintf("%s/*/*/live.json", root);
 	VEC(struct CMUnitTest) tests = {0};
 	glob_t g = {0};
 

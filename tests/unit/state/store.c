@@ -147,7 +147,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_put_is_there_after_reopening, setup, teardown),
 		cmocka_unit_test_setup_teardown(reading_makes_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_not_ours_is_refused_and_kept, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_second_run_is_locked_out_and_the_lock_dies_with_its_holder, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_second_run_is_locked_out_and_the_lock_dies_with_its_holder, setup,
+						teardown),
 	};
 	json_init();
 	return cmocka_run_group_tests_name("store", tests, NULL, NULL);
