@@ -307,12 +307,11 @@ static void remember_gates(struct pass *p)
 
 static int apply_once(struct pass *p, struct apply_result *r, struct err *err)
 {
-	size_t workers = p->o->parallel ? p->o->parallel : MAX_WORKERS;
 	struct apply_options ao = {
 		.cluster = &p->session->cluster,
 		.snap = p->snap,
 		.want = p->want,
-		.workers = workers > MAX_WORKERS ? MAX_WORKERS : workers,
+		.workers = MAX_WORKERS,
 		.deadline = p->deadline,
 		.events = p->ev,
 		.recorded = record_step,

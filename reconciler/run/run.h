@@ -42,7 +42,6 @@ struct run_options {
 	bool yes;       /* do not ask */
 	bool refresh_images;
 	int64_t timeout_ms; /* for the whole pass; 0: 30 minutes */
-	size_t parallel;    /* changes made at the same time; 0: 8 */
 };
 
 struct run_result {
