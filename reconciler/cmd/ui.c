@@ -111,6 +111,13 @@ static void on_progress(void *arg, const struct change *c, const char *text)
 	}
 }
 
+static const char *failure_word(enum err_code code)
+{
+	if (code == ERR_OUT_OF_SEQUENCE)
+		return "to be planned anew:"; /* no failure yet: the next plan of this run goes on from what is there now */
+	return code == ERR_CANCELLED ? "stopped" : "FAILED";
+}
+
 static void on_finished(void *arg, const struct change *c, const struct err *failure, int64_t ms)
 {
 	struct ui *ui = arg;
@@ -118,7 +125,7 @@ static void on_finished(void *arg, const struct change *c, const struct err *fai
 
 	clear_status(ui);
 	if (failure)
-		fprintf(f, "  %s %s\n", failure->code == ERR_CANCELLED ? "stopped" : "FAILED", failure->msg);
+		fprintf(f, "  %s %s\n", failure_word(failure->code), failure->msg);
 	else
 		fprintf(f, "  done %s (%.1f s)\n", c->key, (double)ms / 1000);
 	fflush(f);

@@ -164,7 +164,7 @@ static void set_mode(json_t *obj, const struct snode *n)
 {
 	const char *text = snode_scalar(n);
 	if (text)
-		json_set(obj, "mode", mode_text(strtoll(str_starts(text, "0o") ? text + 2 : text, NULL, 8)));
+		json_set(obj, "mode", mode_text(strtoll(text, NULL, 8)));
 }
 
 static void decode_long_mount(struct service_decoder *s, const struct snode *n)
