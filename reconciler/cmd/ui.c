@@ -113,8 +113,9 @@ static void on_progress(void *arg, const struct change *c, const char *text)
 
 static const char *failure_word(enum err_code code)
 {
+	/* No failure yet: the next plan of this run goes on from what is there now. */
 	if (code == ERR_OUT_OF_SEQUENCE)
-		return "to be planned anew:"; /* no failure yet: the next plan of this run goes on from what is there now */
+		return "to be planned anew:";
 	return code == ERR_CANCELLED ? "stopped" : "FAILED";
 }
 

@@ -139,7 +139,7 @@ sub check_order {
 	while ($n > 0 && $$from < @$lines) {
 		my $line = $lines->[$$from++];
 		if ($line =~ /^[a-z]+ (\S+\/\S+) …$/) { $started{$1} = $$from; }
-		elsif ($line =~ /^ +(?:done|FAILED) (\S+\/[^ :]+)/) { $done{$1} = $$from; $n--; }
+		elsif ($line =~ /^ +(?:done|FAILED|to be planned anew:) (\S+\/[^ :]+)/) { $done{$1} = $$from; $n--; }
 	}
 	for my $c (grep { $_->{state} eq 'ready' } @{$plan->{changes}}) {
 		for my $first (@{$c->{after}}) {

@@ -108,8 +108,9 @@ chmod 711 "$t_dir" && chmod 755 "$engine"
 install -d -o nobody "$t_dir/nobody"
 spoil nothing-behind && chmod 600 "$socket"
 cp "$spec" "$t_dir/nobody/cluster.yaml"
+install -m 755 "$RECONCILE" "$t_dir/nobody/reconcile" # the checkout may be root's alone
 t_run setpriv --reuid nobody --clear-groups env HOME="$t_dir/nobody" DOCKER_CONFIG= \
-	"$RECONCILE" --yes --state-dir "$t_dir/nobody/state" --host "unix://$socket" "$t_dir/nobody/cluster.yaml"
+	"$t_dir/nobody/reconcile" --yes --state-dir "$t_dir/nobody/state" --host "unix://$socket" "$t_dir/nobody/cluster.yaml"
 t_is "permission denied: exit 3" "$t_status" 3
 t_like "permission denied: who may" "$t_out" "unix://$socket may be used by root and its group only.*Permission denied"
 mend
