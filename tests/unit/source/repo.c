@@ -317,8 +317,8 @@ static void owned_by_another_user(void **state)
 
 	(void)state;
 	if (geteuid() != 0) {
-		print_message("SKIPPED: only root can give a repository to another user\n");
-		skip();
+		print_message("# SKIP owned_by_another_user: only root can give a repository to another user\n");
+		return; /* skip() of cmocka 1.1.5 is "not ok" for prove */
 	}
 	assert_int_equal(chown(repo, 12345, 12345), 0);
 	assert_int_equal(chown(dot_git, 12345, 12345), 0);
