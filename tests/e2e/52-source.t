@@ -39,8 +39,9 @@ has_helper() { # PID
 	[ -n "$helper" ]
 }
 
+# A zombie is gone: whoever inherited it has only not looked yet.
 is_gone() { # PID
-	! kill -0 "$1"
+	! kill -0 "$1" || grep -q '^State:.*Z' "/proc/$1/status"
 }
 
 # The command line.
