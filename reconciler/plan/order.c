@@ -24,20 +24,12 @@ struct orderer {
 	size_t *position;  /* old change index -> new */
 };
 
-static const struct kind *find_kind(const struct plan_input *in, const char *name)
-{
-	for (size_t i = 0; i < in->n_kinds; i++)
-		if (strcmp(in->kinds[i]->name, name) == 0)
-			return in->kinds[i];
-	return NULL;
-}
-
 /* Longest chain of `after` columns below a kind; depth bounds a table with a cycle. */
 static unsigned kind_rank(const struct plan_input *in, const struct kind *k, unsigned depth)
 {
 	unsigned rank = 0;
 	for (const char *const *a = k->after; a && *a && depth < in->n_kinds; a++) {
-		const struct kind *before = find_kind(in, *a);
+		const struct kind *before = plan_input_kind(in, *a);
 		unsigned r = before ? kind_rank(in, before, depth + 1) + 1 : 0;
 		if (r > rank)
 			rank = r;
@@ -75,7 +67,7 @@ static void make_nodes(struct orderer *o)
 	for (size_t i = 0; i < o->n_wanted; i++) {
 		struct node *n = &o->nodes[i];
 		n->resource = resource_at(in->want, i);
-		n->kind = find_kind(in, n->resource->kind);
+		n->kind = plan_input_kind(in, n->resource->kind);
 		n->rank = n->kind ? kind_rank(in, n->kind, 0) : 0;
 		n->change = NO_CHANGE;
 		n->seen_by = NO_CHANGE;

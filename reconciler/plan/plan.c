@@ -55,7 +55,7 @@ struct planner {
 	struct observe observe;  /* for explain */
 };
 
-static const struct kind *find_kind(const struct plan_input *in, const char *name)
+const struct kind *plan_input_kind(const struct plan_input *in, const char *name)
 {
 	for (size_t i = 0; i < in->n_kinds; i++)
 		if (strcmp(in->kinds[i]->name, name) == 0)
@@ -178,13 +178,13 @@ static bool plan_wanted(struct planner *p, const struct resource *desired, struc
 	return c->action != ACTION_NONE;
 }
 
-static size_t plan_prune(struct planner *p, size_t first)
+static void plan_prune(struct planner *p, size_t first)
 {
 	struct plan *plan = p->plan;
 
 	for (size_t i = 0; i < resource_count(p->in->live); i++) {
 		const struct resource *live = resource_at(p->in->live, i);
-		const struct kind *k = find_kind(p->in, live->kind);
+		const struct kind *k = plan_input_kind(p->in, live->kind);
 		if (!k || !k->prunes || !live->owned || live->presence != PRESENT ||
 		    resource_find(p->in->want, live->kind, live->name))
 			continue;
@@ -197,13 +197,12 @@ static size_t plan_prune(struct planner *p, size_t first)
 	}
 	size_t n = plan->changes.n - first;
 	if ((int64_t)n <= p->in->max_deletions)
-		return n;
+		return;
 	const char *reason = arena_printf(
 		plan->arena, "%zu objects would be pruned, policy.max_deletions is %lld: raise it if this is meant", n,
 		(long long)p->in->max_deletions);
 	for (size_t i = first; i < plan->changes.n; i++)
 		block(&plan->changes.v[i], reason);
-	return n;
 }
 
 struct plan *plan_make(const struct plan_input *in)
@@ -222,7 +221,7 @@ struct plan *plan_make(const struct plan_input *in)
 	for (size_t i = 0; i < resource_count(in->want); i++) {
 		const struct resource *desired = resource_at(in->want, i);
 		struct change c;
-		p.kind = find_kind(in, desired->kind);
+		p.kind = plan_input_kind(in, desired->kind);
 		if (!p.kind)
 			continue;
 		if (plan_wanted(&p, desired, &c))

@@ -39,6 +39,9 @@ struct plan_input {
 	int64_t max_deletions;
 };
 
+/* The kind of that name in the input's table; NULL when it has none. */
+const struct kind *plan_input_kind(const struct plan_input *in, const char *name);
+
 /* Never fails: what cannot be done is a blocked change that says so. */
 struct plan *plan_make(const struct plan_input *in);
 void plan_free(struct plan *p);

@@ -177,6 +177,16 @@ static bool has_gates(const struct resource_set *want)
 	return false;
 }
 
+static struct render_context context_of(const struct pass *p)
+{
+	return (struct render_context){
+		.cluster = spec_cluster(p->spec),
+		.source = source_name(p->source),
+		.commit = source_commit(p->source),
+		.engine = engine_address(p->session->cluster.engine),
+	};
+}
+
 static int make_plan(struct pass *p, struct err *err)
 {
 	int64_t limit = clock_ms() + OBSERVE_TIMEOUT_MS;
@@ -201,12 +211,7 @@ static int make_plan(struct pass *p, struct err *err)
 	};
 	if (ask_gates(p->plan, &a, err) < 0)
 		return -1;
-	struct render_context ctx = {
-		.cluster = spec_cluster(p->spec),
-		.source = source_name(p->source),
-		.commit = source_commit(p->source),
-		.engine = engine_address(p->session->cluster.engine),
-	};
+	struct render_context ctx = context_of(p);
 	p->result->plans++;
 	p->ev->planned(p->ev->arg, p->plan, &ctx, p->result->plans);
 	return 0;
@@ -215,12 +220,7 @@ static int make_plan(struct pass *p, struct err *err)
 static void record_plan(struct pass *p)
 {
 	struct err err = {0};
-	struct render_context ctx = {
-		.cluster = spec_cluster(p->spec),
-		.source = source_name(p->source),
-		.commit = source_commit(p->source),
-		.engine = engine_address(p->session->cluster.engine),
-	};
+	struct render_context ctx = context_of(p);
 
 	if (!p->store)
 		return;
