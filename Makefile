@@ -61,7 +61,8 @@ $(BUILD)/%.c.o: %.c
 	$(if $(V),,@echo "  CC   $<")
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-$(BUILD)/%.S.o: %.S schema/cluster.schema.json reconciler/host/probe.sh
+$(BUILD)/%.S.o: %.S schema/cluster.schema.json schema/settings.schema.json schema/stack.schema.json reconciler/host/probe.sh \
+		reconciler/host/relay.pl
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
@@ -99,7 +100,9 @@ $(foreach l,$(LIBS),$(eval $(call unit_test,$l)))
 
 # Tests. `check` does everything with the sanitizers on; its parts run alone too.
 SAN := SANITIZE=address,undefined
-TAP := CMOCKA_MESSAGE_OUTPUT=TAP prove --exec ''
+# Tests wait more than they compute: so many files at once.
+TEST_JOBS ?= 3
+TAP := CMOCKA_MESSAGE_OUTPUT=TAP prove -j $(TEST_JOBS) --exec ''
 
 unit-bins: all $(UNIT_BINS)
 unit-source: | $(BUILD)/reconcile-source
@@ -117,8 +120,15 @@ check-unit-run: unit-bins fuzz-replay
 # A real dockerd in namespaces of its own; needs root.
 check-e2e:
 	$(Q)$(MAKE) --no-print-directory $(SAN) check-e2e-run
-check-e2e-run: all $(BUILD)/tests/e2e/gen
-	BUILD=$(BUILD) prove $(if $(V),-v) $(or $(T),$(wildcard tests/e2e/*.t))
+# The last ones take longest: they go first, so that none is alone at the end.
+check-e2e-run: all $(BUILD)/tests/e2e/gen $(BUILD)/tests/unit/kinds/swarm_engine
+	T_STDERR=9 BUILD=$(BUILD) prove -j $(TEST_JOBS) $(if $(V),-v) $(or $(T),$(shell ls -r tests/e2e/*.t)) 9>&2
+
+# The same cluster as virtual machines with systemd and a kernel's NFS; needs root.
+check-vm:
+	$(Q)tests/deps vm
+	$(Q)$(MAKE) --no-print-directory all
+	prove $(if $(V),-v) $(or $(T),$(wildcard tests/vm/*.t))
 
 check: | deps
 	$(Q)$(MAKE) --no-print-directory check-unit
@@ -145,10 +155,19 @@ $(BUILD)/tests/e2e/gen: $(BUILD)/tests/e2e/gen.c.o $(call libs_of,base)
 bench: | deps
 	$(Q)$(MAKE) --no-print-directory all
 	tests/bench/bench
+	tests/bench/nodes
 
 demo: | deps
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tests/lab/demo
+
+# Four hosts to look around in: make lab-up [BARE=1], make lab-shell [NODE=hpr], make lab-down
+lab-up: | deps
+	$(Q)tests/lab/lab up $(if $(BARE),--bare)
+lab-shell:
+	$(Q)tests/lab/lab enter $(or $(NODE),gmktec)
+lab-down:
+	$(Q)tests/lab/lab down
 
 lint: | deps
 	clang-format --dry-run -Werror $(shell git ls-files '*.c' '*.h')
@@ -174,6 +193,7 @@ install: all
 	install -D -m 755 $(BUILD)/reconcile-source $(DESTDIR)$(PREFIX)/bin/reconcile-source
 	install -D -m 644 docs/reconcile.1 $(DESTDIR)$(PREFIX)/share/man/man1/reconcile.1
 	install -D -m 644 schema/cluster.schema.json $(DESTDIR)$(PREFIX)/share/reconcile/cluster.schema.json
+	install -D -m 644 schema/settings.schema.json $(DESTDIR)$(PREFIX)/share/reconcile/settings.schema.json
 
 # For tests/lint: "plan: model base".
 print-deps:
@@ -182,5 +202,5 @@ print-deps:
 clean:
 	rm -rf build compile_commands.json
 
-.PHONY: all docs clean install lint format fuzz fuzz-run fuzz-replay bench demo deps print-deps unit-bins \
-	check check-unit check-unit-run check-e2e check-e2e-run $(addprefix unit-,$(LIBS))
+.PHONY: all docs clean install lint format fuzz fuzz-run fuzz-replay bench demo lab-up lab-shell lab-down deps print-deps unit-bins \
+	check check-vm check-unit check-unit-run check-e2e check-e2e-run $(addprefix unit-,$(LIBS))

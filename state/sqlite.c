@@ -18,6 +18,7 @@ int sqlite_load(const struct sqlite **out, struct err *err)
 		{"sqlite3_finalize", &fn.finalize},
 		{"sqlite3_column_text", &fn.column_text},
 		{"sqlite3_column_int64", &fn.column_int64},
+		{"sqlite3_column_type", &fn.column_type},
 		{"sqlite3_last_insert_rowid", &fn.last_insert_rowid},
 		{"sqlite3_errmsg", &fn.errmsg},
 		{"sqlite3_busy_timeout", &fn.busy_timeout},

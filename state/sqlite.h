@@ -18,6 +18,7 @@ struct sqlite {
 	int (*finalize)(sqlite3_stmt *);
 	const unsigned char *(*column_text)(sqlite3_stmt *, int);
 	sqlite3_int64 (*column_int64)(sqlite3_stmt *, int);
+	int (*column_type)(sqlite3_stmt *, int);
 	sqlite3_int64 (*last_insert_rowid)(sqlite3 *);
 	const char *(*errmsg)(sqlite3 *);
 	int (*busy_timeout)(sqlite3 *, int);

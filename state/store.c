@@ -1,7 +1,5 @@
-#include "state/store.h"
+#include "state/internal.h"
 
-#include "state/sqlite.h"
-#include "sys/clock.h"
 #include "sys/file.h"
 
 #include <errno.h>
@@ -10,60 +8,104 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STORE_FORMAT 1
+#define STORE_FORMAT 2
 #define BUSY_MS 5000
 
-static const char schema[] =
-	"CREATE TABLE IF NOT EXISTS run(id INTEGER PRIMARY KEY, started INTEGER NOT NULL, ended INTEGER, source TEXT "
-	"NOT "
-	"NULL, commit_id TEXT, exit_status INTEGER, message TEXT);"
-	"CREATE TABLE IF NOT EXISTS plan(run INTEGER NOT NULL, number INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY "
-	"KEY(run, number));"
-	"CREATE TABLE IF NOT EXISTS step(id INTEGER PRIMARY KEY, run INTEGER NOT NULL, plan INTEGER NOT NULL, resource "
-	"TEXT "
-	"NOT NULL, action TEXT NOT NULL, outcome TEXT NOT NULL, message TEXT, ms INTEGER NOT NULL);"
-	"CREATE TABLE IF NOT EXISTS applied(resource TEXT PRIMARY KEY, body TEXT NOT NULL);"
-	"CREATE TABLE IF NOT EXISTS evidence(name TEXT PRIMARY KEY, value TEXT NOT NULL);";
+/*
+ * What makes a file of one format one of the next, in the transaction that also
+ * sets the number. A new file goes through all of them, so that old and new files are the same.
+ */
+static const char *const steps[STORE_FORMAT] = {
+	"CREATE TABLE run(id INTEGER PRIMARY KEY, started INTEGER NOT NULL, ended INTEGER, source TEXT NOT NULL,"
+	" commit_id TEXT, exit_status INTEGER, message TEXT);"
+	"CREATE TABLE plan(run INTEGER NOT NULL, number INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY(run, "
+	"number));"
+	"CREATE TABLE step(id INTEGER PRIMARY KEY, run INTEGER NOT NULL, plan INTEGER NOT NULL, resource TEXT NOT NULL,"
+	" action TEXT NOT NULL, outcome TEXT NOT NULL, message TEXT, ms INTEGER NOT NULL);"
+	"CREATE TABLE applied(resource TEXT PRIMARY KEY, body TEXT NOT NULL);"
+	"CREATE TABLE evidence(name TEXT PRIMARY KEY, value TEXT NOT NULL);",
 
-struct store {
-	const struct sqlite *fn;
-	sqlite3 *db;
-	char *path;
+	"ALTER TABLE run ADD COLUMN kind TEXT NOT NULL DEFAULT 'apply';"
+	"ALTER TABLE run ADD COLUMN origin TEXT;"
+	"ALTER TABLE run ADD COLUMN digests TEXT;"
+	"ALTER TABLE step ADD COLUMN ended INTEGER;"
+	"CREATE INDEX step_run ON step(run);"
+	"DROP TABLE evidence;",
 };
 
-static int fail(struct store *s, struct err *err, const char *what)
+int store_fail(struct store *s, struct err *err, const char *what)
 {
 	return err_set(err, ERR_SYSTEM, "state %s: %s: %s", s->path, what, s->fn->errmsg(s->db));
 }
 
-static int read_row(void *arg, int n, char **columns, char **names)
+int store_damaged(struct store *s, struct err *err)
+{
+	return err_set(err, ERR_PROTOCOL, "state %s: a damaged row; move it away to start anew", s->path);
+}
+
+int store_exec(struct store *s, const char *sql, const char *what, struct err *err)
+{
+	return s->fn->exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : store_fail(s, err, what);
+}
+
+static int take_int(void *arg, int n, char **columns, char **names)
 {
 	(void)names;
 	*(long *)arg = n > 0 && columns[0] ? strtol(columns[0], NULL, 10) : 0;
 	return 0;
 }
 
-/* user_version is 0 in a new database; any other number but ours is not ours to touch. */
+int store_exec_int(struct store *s, const char *sql, long *value, struct err *err)
+{
+	*value = 0;
+	return s->fn->exec(s->db, sql, take_int, value, NULL) == SQLITE_OK ? 0 : store_fail(s, err, "reading");
+}
+
+int store_commit(struct store *s, int rc, struct err *err)
+{
+	if (rc == 0)
+		rc = store_exec(s, "COMMIT", "writing", err);
+	if (rc < 0)
+		s->fn->exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	return rc;
+}
+
+/* Somebody else may have done it since the number was read. */
+static int migrate_steps(struct store *s, struct err *err)
+{
+	char set[64];
+	int rc = store_exec_int(s, "PRAGMA user_version", &s->format, err);
+
+	for (; rc == 0 && s->format < STORE_FORMAT; s->format++)
+		rc = store_exec(s, steps[s->format], "making its tables", err);
+	snprintf(set, sizeof(set), "PRAGMA user_version = %d", STORE_FORMAT);
+	return rc < 0 ? rc : store_exec(s, set, "making its tables", err);
+}
+
+static int migrate(struct store *s, struct err *err)
+{
+	if (store_exec(s, "PRAGMA journal_mode = DELETE", "making its tables", err) < 0 ||
+	    store_exec(s, "BEGIN IMMEDIATE", "making its tables", err) < 0)
+		return -1;
+	return store_commit(s, migrate_steps(s, err), err);
+}
+
+/* user_version is 0 in a new database; a number that we do not know is not ours to touch. */
 static int check_format(struct store *s, bool writable, struct err *err)
 {
-	long format = 0;
-	char set[64];
-
-	if (s->fn->exec(s->db, "PRAGMA user_version", read_row, &format, NULL) != SQLITE_OK)
+	if (store_exec_int(s, "PRAGMA user_version", &s->format, NULL) < 0)
 		return err_set(err, ERR_PROTOCOL, "state %s: %s; move it away to start anew, no plan depends on it",
 			       s->path, s->fn->errmsg(s->db));
-	if (format != 0 && format != STORE_FORMAT)
+	if (s->format < 0 || s->format > STORE_FORMAT)
 		return err_set(err, ERR_PROTOCOL,
 			       "state %s: format %ld, this version knows %d; move it away to start anew", s->path,
-			       format, STORE_FORMAT);
-	if (!writable || format == STORE_FORMAT)
+			       s->format, STORE_FORMAT);
+	if (s->format == STORE_FORMAT)
 		return 0;
-	snprintf(set, sizeof(set), "PRAGMA user_version = %d", STORE_FORMAT);
-	if (s->fn->exec(s->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL) != SQLITE_OK ||
-	    s->fn->exec(s->db, schema, NULL, NULL, NULL) != SQLITE_OK ||
-	    s->fn->exec(s->db, set, NULL, NULL, NULL) != SQLITE_OK)
-		return fail(s, err, "making its tables");
-	return 0;
+	if (writable)
+		return migrate(s, err);
+	/* Its first writer was killed before it made the tables. */
+	return s->format > 0 ? 0 : err_set(err, ERR_NOT_FOUND, "state %s: it is empty", s->path);
 }
 
 int store_open(const char *dir, bool writable, struct store **out, struct err *err)
@@ -72,6 +114,8 @@ int store_open(const char *dir, bool writable, struct store **out, struct err *e
 
 	if (writable && file_mkdirs(dir, 0700, err) < 0)
 		return -1;
+	if (!writable && access(path, R_OK) < 0 && errno != ENOENT)
+		return err_sys(err, "state %s", path);
 	if (!writable && access(path, F_OK) < 0)
 		return err_set(err, ERR_NOT_FOUND, "state %s: no earlier run left one", path);
 	struct store *s = xcalloc(1, sizeof(*s));
@@ -80,7 +124,7 @@ int store_open(const char *dir, bool writable, struct store **out, struct err *e
 	if (rc == 0) {
 		int flags = writable ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
 		if (s->fn->open_v2(path, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-			rc = fail(s, err, "opening");
+			rc = store_fail(s, err, "opening");
 		else
 			s->fn->busy_timeout(s->db, BUSY_MS);
 	}
@@ -132,26 +176,32 @@ int store_lock(const char *dir, struct err *err)
 	return -1;
 }
 
-/* One statement; each argument is text, or NULL for SQL NULL. */
-struct statement {
-	struct store *s;
-	sqlite3_stmt *stmt;
-	int n;
-};
+int store_lock_holder(const char *dir)
+{
+	_cleanup_free_ char *path = xasprintf("%s/lock", dir);
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-static void finalize(struct statement *st)
+	if (fd < 0)
+		return 0;
+	bool held = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+	close(fd);
+	return held ? (int)lock.l_pid : 0;
+}
+
+void statement_free(struct statement *st)
 {
 	if (st->stmt)
 		st->s->fn->finalize(st->stmt);
 }
 
-static int prepare(struct store *s, struct statement *st, const char *sql, struct err *err)
+int statement_prepare(struct store *s, struct statement *st, const char *sql, struct err *err)
 {
 	*st = (struct statement){.s = s};
-	return s->fn->prepare_v2(s->db, sql, -1, &st->stmt, NULL) == SQLITE_OK ? 0 : fail(s, err, "preparing");
+	return s->fn->prepare_v2(s->db, sql, -1, &st->stmt, NULL) == SQLITE_OK ? 0 : store_fail(s, err, "preparing");
 }
 
-static void bind_text(struct statement *st, const char *text)
+void statement_text(struct statement *st, const char *text)
 {
 	st->n++;
 	if (text)
@@ -160,132 +210,71 @@ static void bind_text(struct statement *st, const char *text)
 		st->s->fn->bind_null(st->stmt, st->n);
 }
 
-static void bind_int(struct statement *st, int64_t value)
+void statement_json(struct statement *st, const json_t *value)
+{
+	_cleanup_str_ struct str text = {0};
+
+	if (value)
+		json_canonical(value, &text);
+	statement_text(st, value ? str_cstr(&text) : NULL);
+}
+
+void statement_int(struct statement *st, int64_t value)
 {
 	st->s->fn->bind_int64(st->stmt, ++st->n, value);
 }
 
-static int run_statement(struct statement *st, struct err *err)
+int statement_run(struct statement *st, struct err *err)
 {
-	return st->s->fn->step(st->stmt) == SQLITE_DONE ? 0 : fail(st->s, err, "writing");
+	return st->s->fn->step(st->stmt) == SQLITE_DONE ? 0 : store_fail(st->s, err, "writing");
 }
 
-/* Two text columns, the second one JSON, as an object. */
-static int read_pairs(struct store *s, const char *sql, json_t **out, struct err *err)
+int statement_next(struct statement *st, struct err *err)
 {
-	CLEANUP(finalize) struct statement st;
-	_cleanup_json_ json_t *all = json_object();
-	int rc;
+	int rc = st->s->fn->step(st->stmt);
 
-	if (prepare(s, &st, sql, err) < 0)
-		return -1;
-	while ((rc = s->fn->step(st.stmt)) == SQLITE_ROW) {
-		const char *key = (const char *)s->fn->column_text(st.stmt, 0);
-		const char *text = (const char *)s->fn->column_text(st.stmt, 1);
-		json_t *value;
-		if (!key || !text || json_parse(text, strlen(text), &value, err) < 0)
-			return err_set(err, ERR_PROTOCOL, "state %s: a damaged row; move it away to start anew",
-				       s->path);
-		json_set(all, key, value);
-	}
-	if (rc != SQLITE_DONE)
-		return fail(s, err, "reading");
-	*out = json_incref(all);
-	return 0;
+	if (rc == SQLITE_ROW)
+		return 1;
+	return rc == SQLITE_DONE ? 0 : store_fail(st->s, err, "reading");
 }
 
-static int write_pair(struct store *s, const char *put, const char *drop, const char *key, const json_t *value,
-		      struct err *err)
+const char *statement_column(struct statement *st, int column)
 {
-	CLEANUP(finalize) struct statement st;
-	_cleanup_str_ struct str text = {0};
-
-	if (prepare(s, &st, value ? put : drop, err) < 0)
-		return -1;
-	bind_text(&st, key);
-	if (value) {
-		json_canonical(value, &text);
-		bind_text(&st, str_cstr(&text));
-	}
-	return run_statement(&st, err);
+	return (const char *)st->s->fn->column_text(st->stmt, column);
 }
 
 int store_applied(struct store *s, json_t **out, struct err *err)
 {
-	return read_pairs(s, "SELECT resource, body FROM applied", out, err);
+	_cleanup_statement_ struct statement st = {0};
+	_cleanup_json_ json_t *all = json_object();
+	int rc;
+
+	if (statement_prepare(s, &st, "SELECT resource, body FROM applied", err) < 0)
+		return -1;
+	while ((rc = statement_next(&st, err)) > 0) {
+		const char *key = statement_column(&st, 0), *text = statement_column(&st, 1);
+		json_t *body;
+		if (!key || !text || json_parse(text, strlen(text), &body, NULL) < 0)
+			return store_damaged(s, err);
+		json_set(all, key, body);
+	}
+	if (rc < 0)
+		return -1;
+	*out = json_incref(all);
+	return 0;
 }
 
 int store_set_applied(struct store *s, const char *key, const json_t *body, struct err *err)
 {
-	return write_pair(s, "INSERT OR REPLACE INTO applied VALUES(?, ?)", "DELETE FROM applied WHERE resource = ?",
-			  key, body, err);
-}
+	_cleanup_statement_ struct statement st = {0};
 
-int store_evidence(struct store *s, json_t **out, struct err *err)
-{
-	return read_pairs(s, "SELECT name, value FROM evidence", out, err);
-}
-
-int store_set_evidence(struct store *s, const char *key, const json_t *value, struct err *err)
-{
-	return write_pair(s, "INSERT OR REPLACE INTO evidence VALUES(?, ?)", "DELETE FROM evidence WHERE name = ?", key,
-			  value, err);
-}
-
-int store_run_begin(struct store *s, const char *source, const char *commit, int64_t *run, struct err *err)
-{
-	CLEANUP(finalize) struct statement st;
-	if (prepare(s, &st, "INSERT INTO run(started, source, commit_id) VALUES(?, ?, ?)", err) < 0)
+	if (statement_prepare(s, &st,
+			      body ? "INSERT OR REPLACE INTO applied VALUES(?, ?)"
+				   : "DELETE FROM applied WHERE resource = ?",
+			      err) < 0)
 		return -1;
-	bind_int(&st, clock_wall());
-	bind_text(&st, source);
-	bind_text(&st, commit);
-	if (run_statement(&st, err) < 0)
-		return -1;
-	*run = s->fn->last_insert_rowid(s->db);
-	return 0;
-}
-
-int store_run_plan(struct store *s, int64_t run, int number, const json_t *plan, struct err *err)
-{
-	CLEANUP(finalize) struct statement st;
-	_cleanup_str_ struct str body = {0};
-
-	if (prepare(s, &st, "INSERT INTO plan VALUES(?, ?, ?)", err) < 0)
-		return -1;
-	json_canonical(plan, &body);
-	bind_int(&st, run);
-	bind_int(&st, number);
-	bind_text(&st, str_cstr(&body));
-	return run_statement(&st, err);
-}
-
-int store_run_step(struct store *s, int64_t run, int plan, const char *key, const char *action, const char *outcome,
-		   const char *message, int64_t ms, struct err *err)
-{
-	CLEANUP(finalize) struct statement st;
-	if (prepare(s, &st,
-		    "INSERT INTO step(run, plan, resource, action, outcome, message, ms) VALUES(?, ?, ?, ?, ?, ?, ?)",
-		    err) < 0)
-		return -1;
-	bind_int(&st, run);
-	bind_int(&st, plan);
-	bind_text(&st, key);
-	bind_text(&st, action);
-	bind_text(&st, outcome);
-	bind_text(&st, message);
-	bind_int(&st, ms);
-	return run_statement(&st, err);
-}
-
-int store_run_end(struct store *s, int64_t run, int exit_status, const char *message, struct err *err)
-{
-	CLEANUP(finalize) struct statement st;
-	if (prepare(s, &st, "UPDATE run SET ended = ?, exit_status = ?, message = ? WHERE id = ?", err) < 0)
-		return -1;
-	bind_int(&st, clock_wall());
-	bind_int(&st, exit_status);
-	bind_text(&st, message);
-	bind_int(&st, run);
-	return run_statement(&st, err);
+	statement_text(&st, key);
+	if (body)
+		statement_json(&st, body);
+	return statement_run(&st, err);
 }

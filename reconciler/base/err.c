@@ -8,25 +8,26 @@
 static const struct {
 	const char *name;
 	int exit_status;
-	bool transient;
 } policy[ERR_N_CODES] = {
-	[ERR_NONE] = {"none", 0, false},
-	[ERR_BLOCKED] = {"blocked", 3, true},
-	[ERR_CANCELLED] = {"cancelled", 1, false},
-	[ERR_CONFLICT] = {"conflict", 1, false},
-	[ERR_DENIED] = {"denied", 1, false},
-	[ERR_FAILED] = {"failed", 1, false},
-	[ERR_LIMIT] = {"limit", 1, false},
-	[ERR_LOCKED] = {"locked", 5, true},
-	[ERR_NOT_FOUND] = {"not-found", 1, false},
-	[ERR_OUT_OF_SEQUENCE] = {"out-of-sequence", 1, true},
-	[ERR_PROTOCOL] = {"protocol", 1, false},
-	[ERR_SPEC] = {"spec", 4, false},
-	[ERR_SYSTEM] = {"system", 1, false},
-	[ERR_TIMEOUT] = {"timeout", 3, true},
-	[ERR_UNREACHABLE] = {"unreachable", 3, true},
-	[ERR_UNSUPPORTED] = {"unsupported", 1, false},
-	[ERR_USAGE] = {"usage", 64, false},
+	[ERR_NONE] = {"none", 0},
+	[ERR_BLOCKED] = {"blocked", 3},
+	[ERR_CANCELLED] = {"cancelled", 1},
+	[ERR_CONFLICT] = {"conflict", 1},
+	[ERR_DENIED] = {"denied", 1},
+	[ERR_FAILED] = {"failed", 1},
+	[ERR_LIMIT] = {"limit", 1},
+	[ERR_LOCKED] = {"locked", 5},
+	[ERR_NOT_FOUND] = {"not-found", 1},
+	[ERR_OUT_OF_SEQUENCE] = {"out-of-sequence", 1},
+	[ERR_PROTOCOL] = {"protocol", 1},
+	[ERR_SPEC] = {"spec", 4},
+	[ERR_SUSPENDED] = {"suspended", 3},
+	[ERR_SYSTEM] = {"system", 1},
+	[ERR_TIMEOUT] = {"timeout", 3},
+	[ERR_UNHEALTHY] = {"unhealthy", 1},
+	[ERR_UNREACHABLE] = {"unreachable", 3},
+	[ERR_UNSUPPORTED] = {"unsupported", 1},
+	[ERR_USAGE] = {"usage", 64},
 };
 
 /* Messages are UTF-8; a cut inside a character would make the output invalid. */
@@ -126,9 +127,4 @@ const char *err_code_name(enum err_code code)
 int err_exit_status(enum err_code code)
 {
 	return policy[code].exit_status;
-}
-
-bool err_is_transient(enum err_code code)
-{
-	return policy[code].transient;
 }

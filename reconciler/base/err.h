@@ -3,8 +3,8 @@
  * "what was attempted: what failed"; success leaves *err untouched. Library
  * code neither logs errors nor exits: the edge (cmd/) does, once.
  *
- * The code, not the message, decides what happens next: the exit status and
- * whether trying again can help are columns of one table (err.c).
+ * The code, not the message, decides what happens next; err.c has its exit
+ * status.
  */
 #ifndef RECONCILE_BASE_ERR_H
 #define RECONCILE_BASE_ERR_H
@@ -28,8 +28,10 @@ enum err_code {
 	ERR_OUT_OF_SEQUENCE, /* Swarm: the object changed since it was read */
 	ERR_PROTOCOL,        /* the peer answered something that is not its protocol */
 	ERR_SPEC,            /* the cluster spec is wrong */
+	ERR_SUSPENDED,       /* somebody suspended this one resource while it was being changed */
 	ERR_SYSTEM,          /* an operating system call failed */
 	ERR_TIMEOUT,         /* a deadline passed */
+	ERR_UNHEALTHY,       /* it was accepted, and what runs by it fails: this spec is not tried again by itself */
 	ERR_UNREACHABLE,     /* no connection */
 	ERR_UNSUPPORTED,     /* this version or that peer cannot do it */
 	ERR_USAGE,           /* command line or configuration */
@@ -51,6 +53,5 @@ int err_wrap(struct err *err, const char *fmt, ...) __attribute__((format(printf
 
 const char *err_code_name(enum err_code code); /* "timeout", for JSON and traces */
 int err_exit_status(enum err_code code);       /* the table in DESIGN: 64, 4, 1, 5, 3 */
-bool err_is_transient(enum err_code code);     /* trying the same again later can help */
 
 #endif

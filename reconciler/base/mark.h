@@ -4,6 +4,9 @@
 
 #include <stdbool.h>
 
+/* What messages say in place of an environment variable's value. */
+#define HIDDEN_VALUE "(value of a variable)"
+
 /* line and col count from 1, col in characters (code points), as editors do.
  * line 0: no position. file is borrowed and outlives the mark. */
 struct mark {

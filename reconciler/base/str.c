@@ -49,6 +49,42 @@ void str_addf(struct str *s, const char *fmt, ...)
 	va_end(again);
 }
 
+/* The code point at text if it is one of those, and its length in UTF-8; 0: it may be shown. */
+static unsigned hidden_at(const unsigned char *text, size_t n, size_t *len)
+{
+	static const struct {
+		unsigned first, last;
+	} ranges[] = {{0x80, 0x9f}, {0x200e, 0x200f}, {0x202a, 0x202e}, {0x2066, 0x2069}};
+	unsigned c = 0;
+
+	*len = 1;
+	if (text[0] < 0x20 || text[0] == 0x7f)
+		return text[0] == '\n' || text[0] == '\t' ? 0 : text[0];
+	if (n >= 2 && text[0] == 0xc2)
+		c = text[1];
+	else if (n >= 3 && text[0] == 0xe2)
+		c = 0x2000u | (text[1] & 0x3fu) << 6 | (text[2] & 0x3fu);
+	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++)
+		if (c >= ranges[i].first && c <= ranges[i].last) {
+			*len = c < 0x100 ? 2 : 3;
+			return c;
+		}
+	return 0;
+}
+
+void str_add_visible(struct str *s, const char *text, size_t n)
+{
+	size_t len;
+
+	for (size_t i = 0; i < n; i += len) {
+		unsigned c = hidden_at((const unsigned char *)text + i, n - i, &len);
+		if (c)
+			str_addf(s, "\\u%04x", c);
+		else
+			str_add(s, text + i, len);
+	}
+}
+
 void str_reset(struct str *s)
 {
 	s->len = 0;

@@ -16,6 +16,11 @@ void str_add(struct str *s, const char *bytes, size_t n);
 void str_adds(struct str *s, const char *text);
 void str_addc(struct str *s, char c);
 void str_addf(struct str *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/*
+ * Text of others for people to read: what a terminal would obey (control characters but newline and tab, in both of
+ * Unicode's ranges) or show in another order (the marks of bidirectional text) is written out, as "\u001b".
+ */
+void str_add_visible(struct str *s, const char *text, size_t n);
 void str_reset(struct str *s);             /* empties, keeps the memory */
 void str_free(struct str *s);              /* NULL-safe, leaves an empty string */
 const char *str_cstr(const struct str *s); /* never NULL; valid until the next change */

@@ -1,5 +1,6 @@
 #include "base/json.h"
 #include "cmd/cmd.h"
+#include "sys/mutation.h"
 #include "sys/trace.h"
 
 #include <ctype.h>
@@ -61,9 +62,13 @@ static bool asks_for_help(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	struct err err = {0};
+
 	setlocale(LC_CTYPE, "");
 	json_init();
 	trace_open_from_env();
+	if (mutation_check_env(&err) < 0)
+		return fail_with(&err);
 
 	if (asks_for_help(argc, argv))
 		return cmd_help(argc - 1, argv + 1);

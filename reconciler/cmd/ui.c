@@ -9,6 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
+/* What daemons and tasks say, and the spec's words in it. */
+static const char *visible(const char *text, struct str *buf)
+{
+	str_add_visible(buf, text, strlen(text));
+	return str_cstr(buf);
+}
+
 /* The one line at the bottom of a terminal that says what is going on. */
 static void clear_status(struct ui *ui)
 {
@@ -67,20 +74,39 @@ static bool read_answer(char *answer, int size)
 	return !cancel_requested() && fgets(answer, size, stdin);
 }
 
-static bool on_confirm(void *arg, const struct plan *p)
+bool ui_ask(const char *question)
 {
-	struct ui *ui = arg;
 	char answer[16] = "";
 
-	(void)p;
-	if (!isatty(STDIN_FILENO) || !ui->terminal) {
-		fputs("reconcile: the plan removes or replaces something; give --yes to do it without a terminal\n",
-		      stderr);
-		return false;
-	}
-	fputs("Apply this plan, removals included? [y/N] ", stdout);
+	printf("%s [y/N] ", question);
 	fflush(stdout);
 	return read_answer(answer, sizeof(answer)) && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+/* "removes or replaces something, installs packages" */
+static void what_is_asked(const struct plan *p, struct str *out)
+{
+	if (plan_is_destructive(p))
+		str_adds(out, "removes or replaces something");
+	for (size_t i = 0; i < p->changes.n; i++) {
+		const char *asks = p->changes.v[i].kind->asks;
+		if (p->changes.v[i].state == CHANGE_READY && asks && !(out->len && strstr(out->data, asks)))
+			str_addf(out, "%s%s", out->len ? ", " : "", asks);
+	}
+}
+
+static bool on_confirm(void *arg, const struct plan *p)
+{
+	_cleanup_str_ struct str what = {0};
+	struct ui *ui = arg;
+
+	what_is_asked(p, &what);
+	if (!isatty(STDIN_FILENO) || !ui->terminal) {
+		fprintf(stderr, "reconcile: the plan %s; give --yes to do it without a terminal\n", str_cstr(&what));
+		return false;
+	}
+	_cleanup_free_ char *question = xasprintf("Apply this plan? It %s.", str_cstr(&what));
+	return ui_ask(question);
 }
 
 static FILE *progress_stream(const struct ui *ui)
@@ -99,9 +125,12 @@ static void on_started(void *arg, const struct change *c)
 static void on_progress(void *arg, const struct change *c, const char *text)
 {
 	struct ui *ui = arg;
+	_cleanup_str_ struct str buf = {0};
+
 	if (str_eq(json_str(ui->progress, c->key), text))
 		return;
 	json_set_str(ui->progress, c->key, text);
+	text = visible(text, &buf);
 	if (ui->terminal) {
 		fprintf(stderr, "\r\033[K  %s: %.100s", c->key, text);
 		ui->status_shown = true;
@@ -123,10 +152,11 @@ static void on_finished(void *arg, const struct change *c, const struct err *fai
 {
 	struct ui *ui = arg;
 	FILE *f = progress_stream(ui);
+	_cleanup_str_ struct str buf = {0};
 
 	clear_status(ui);
 	if (failure)
-		fprintf(f, "  %s %s\n", failure_word(failure->code), failure->msg);
+		fprintf(f, "  %s %s\n", failure_word(failure->code), visible(failure->msg, &buf));
 	else
 		fprintf(f, "  done %s (%.1f s)\n", c->key, (double)ms / 1000);
 	fflush(f);
@@ -135,14 +165,18 @@ static void on_finished(void *arg, const struct change *c, const struct err *fai
 static void on_skipped(void *arg, const struct change *c, const char *reason)
 {
 	struct ui *ui = arg;
+	_cleanup_str_ struct str buf = {0};
+
 	clear_status(ui);
-	fprintf(progress_stream(ui), "  not yet %s: %s\n", c->key, reason);
+	fprintf(progress_stream(ui), "  not yet %s: %s\n", c->key, visible(reason, &buf));
 }
 
 static void on_message(void *arg, const char *text)
 {
+	_cleanup_str_ struct str buf = {0};
+
 	clear_status(arg);
-	fprintf(stderr, "reconcile: %s\n", text);
+	fprintf(stderr, "reconcile: %s\n", visible(text, &buf));
 }
 
 void ui_init(struct ui *ui, enum output output)
@@ -173,10 +207,11 @@ void ui_free(struct ui *ui)
 void ui_finish(struct ui *ui, const struct run_options *o, const struct run_result *r)
 {
 	FILE *f = progress_stream(ui);
+	_cleanup_str_ struct str buf = {0};
 
 	clear_status(ui);
 	if (r->message)
-		fprintf(stderr, "reconcile: %s\n", r->message);
+		fprintf(stderr, "reconcile: %s\n", visible(r->message, &buf));
 	if (o->dry_run)
 		return;
 	if (r->done + r->failed + r->interrupted + r->skipped == 0)

@@ -36,7 +36,7 @@ static int validate(const struct source_args *a, bool as_json, struct err *err)
 		.text = str_cstr(source_text(source)),
 		.len = source_text(source)->len,
 		.files = source_files(source),
-		.allow_env = a->allow_env.v,
+		.allow_env = a->settings->allow_env,
 	};
 	int rc = spec_load(&in, &spec, &diags, err);
 	if (as_json)

@@ -1,25 +1,38 @@
-#include "host/host.h"
+/* The probe: one script, its requests on stdin, one answer. */
+#include "host/internal.h"
 
-#include "host/probe.h"
+#include "base/base64.h"
+#include "sys/clock.h"
 
 #include <string.h>
 
 #define MAX_FILE ((size_t)1 << 20)
 
+/*
+ * Its first words come once sudo has let it begin. When they do not come over a connection that is there already, its
+ * other end may be long dead, or the way to it: ssh would find that out by its ServerAlive messages in 20 seconds, and
+ * then try a new one. The host itself gets all the time that there is.
+ */
+#define SILENT_MS 4000
+
 extern const char host_probe_script[]; /* probe.sh */
 
 struct probe {
-	char *node;
-	struct proc *proc;    /* NULL: nothing was asked */
-	json_t *dirs, *files; /* arrays of paths, in the order asked */
+	const struct host *host;
+	struct proc *proc; /* NULL: nothing was asked */
+	struct str input;
+	int64_t deadline;
+	int64_t listen_until;         /* 0: it was listened to, or needs not be */
+	json_t *dirs, *files, *looks; /* arrays of paths, and of looks, in the order asked */
 	bool exports;
 };
 
 static void probe_free(struct probe *p)
 {
-	free(p->node);
 	json_decref(p->dirs);
 	json_decref(p->files);
+	json_decref(p->looks);
+	str_free(&p->input);
 	free(p);
 }
 
@@ -49,30 +62,76 @@ static json_t *ask(struct str *input, const char *what, const char *const *paths
 	return asked;
 }
 
-int probe_start(const char *node, const struct probe_request *q, int64_t deadline, struct probe **out, struct err *err)
+/* The name as it is, its argument escaped. */
+static json_t *ask_looks(struct str *input, const char *const *looks)
 {
-	_cleanup_str_ struct str input = {0};
+	json_t *asked = json_array();
+
+	for (; looks && *looks; looks++) {
+		size_t name = strcspn(*looks, " ");
+		json_array_append_new(asked, json_string(*looks));
+		str_addf(input, "look %.*s", (int)name, *looks);
+		if ((*looks)[name]) {
+			str_addc(input, ' ');
+			escape(*looks + name + 1, input);
+		}
+		str_addc(input, '\n');
+	}
+	return asked;
+}
+
+static int ask_host(struct probe *p, bool shared, struct err *err)
+{
+	CLEANUP(command_free) struct command c = {0};
+	const char *const argv[] = {"sh", "-c", host_probe_script, "probe", NULL};
+	int64_t left = clock_left(p->deadline);
+
+	if (command_build(&c, p->host, argv, left > 0 ? left : 1, shared, err) < 0)
+		return -1;
+	const struct proc_options o = {
+		.argv = c.argv.v,
+		.input = p->input.data,
+		.input_len = p->input.len,
+		.deadline = p->deadline,
+		.max_output = (json_array_size(p->files) + json_array_size(p->looks) + 16) * 2 * MAX_FILE,
+	};
+	return proc_start(&o, &p->proc, err);
+}
+
+int host_probe_start(struct host *h, const struct probe_request *q, int64_t deadline, struct probe **out,
+		     struct err *err)
+{
 	struct probe *p = xcalloc(1, sizeof(*p));
 
-	p->node = xstrdup(node);
-	p->dirs = ask(&input, "dir", q->dirs);
-	p->files = ask(&input, "file", q->files);
+	p->host = h;
+	p->deadline = deadline;
+	p->dirs = ask(&p->input, "dir", q->dirs);
+	p->files = ask(&p->input, "file", q->files);
+	p->looks = ask_looks(&p->input, q->looks);
 	p->exports = q->exports;
 	if (q->exports)
-		str_adds(&input, "exports\n");
-	const struct proc_options o = {
-		.argv = (const char *const[]){"sh", "-c", host_probe_script, "probe", NULL},
-		.input = input.data,
-		.input_len = input.len,
-		.deadline = deadline,
-		.max_output = (json_array_size(p->files) + 16) * 2 * MAX_FILE,
-	};
-	if (input.len > 0 && proc_start(&o, &p->proc, err) < 0) {
+		str_adds(&p->input, "exports\n");
+	if (p->input.len > 0 && host_is_connected(h))
+		p->listen_until = clock_ms() + SILENT_MS;
+	if (p->input.len > 0 && ask_host(p, true, err) < 0) {
 		probe_free(p);
-		return err_wrap(err, "look at node '%s'", node);
+		return on_node(h, -1, err);
 	}
 	*out = p;
 	return 0;
+}
+
+void host_probe_listen(struct probe *p)
+{
+	int64_t until = p->listen_until;
+	struct proc *silent = p->proc;
+	struct err ignored;
+
+	p->listen_until = 0;
+	if (until == 0 || proc_wait_output(silent, until) || clock_left(p->deadline) == 0)
+		return;
+	if (ask_host(p, false, &ignored) == 0)
+		proc_kill(silent);
 }
 
 /* The answer, read from the front. Once something is wrong, every read fails. */
@@ -96,37 +155,38 @@ static bool next_line(struct reply *r, char *buf, size_t size)
 	return true;
 }
 
-static int base64_value(char c)
-{
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *p = c ? strchr(letters, c) : NULL;
-	return p ? (int)(p - letters) : -1;
-}
-
 /* Appends a block's bytes. */
 static bool next_block(struct reply *r, struct str *out)
 {
-	unsigned bits = 0, n = 0;
+	char line[24], *end;
 
-	for (; !r->bad && r->at < r->end && *r->at != '.'; r->at++) {
-		int v = base64_value(*r->at);
-		if (v < 0) {
-			r->bad |= *r->at != '\n' && *r->at != '=';
-			continue;
-		}
-		bits = bits << 6 | (unsigned)v;
-		n += 6;
-		if (n >= 8) {
-			n -= 8;
-			str_addc(out, (char)(bits >> n & 0xff));
-		}
-	}
-	if (r->bad || r->end - r->at < 2 || r->at[1] != '\n') {
+	if (!next_line(r, line, sizeof(line)))
+		return false;
+	unsigned long long n = strtoull(line, &end, 10);
+	if (end == line || *end || n >= (unsigned long long)(r->end - r->at) || r->at[n] != '\n') {
 		r->bad = true;
 		return false;
 	}
-	r->at += 2;
+	str_add(out, r->at, (size_t)n);
+	r->at += n + 1;
 	return true;
+}
+
+/* Appends the bytes of a file: lines of base64 until one that is a dot. */
+static bool next_content(struct reply *r, struct str *out)
+{
+	_cleanup_str_ struct str text = {0};
+	const char *nl;
+
+	while (!r->bad && (nl = memchr(r->at, '\n', (size_t)(r->end - r->at)))) {
+		const char *line = r->at;
+		r->at = nl + 1;
+		if (nl - line == 1 && *line == '.')
+			return !(r->bad = !base64_decode(str_cstr(&text), text.len, out));
+		str_add(&text, line, (size_t)(nl - line));
+	}
+	r->bad = true;
+	return false;
 }
 
 /* NULL when it is not UTF-8. */
@@ -183,19 +243,37 @@ static json_t *read_file(struct reply *r)
 	char line[64];
 	unsigned mode;
 
-	if (!next_line(r, line, sizeof(line)) || !next_block(r, &block))
+	if (!next_line(r, line, sizeof(line)))
+		return NULL;
+	bool there = sscanf(line, "file ok %o", &mode) == 1;
+	if (!(there ? next_content : next_block)(r, &block))
 		return NULL;
 	if (strcmp(line, "file none") == 0)
 		return json_null();
-	if (strcmp(line, "file error") == 0)
-		return error_of(str_cstr(&block));
-	if (sscanf(line, "file ok %o", &mode) != 1)
-		return NULL;
+	if (!there)
+		return strcmp(line, "file error") == 0 ? error_of(str_cstr(&block)) : NULL;
 	json_t *content = text_of(&block);
 	if (!content)
 		return error_of("it is not UTF-8 text");
 	_cleanup_free_ char *octal = xasprintf("%04o", mode);
 	return json_pack("{s:o,s:s}", "content", content, "mode", octal);
+}
+
+static json_t *read_look(struct reply *r)
+{
+	_cleanup_str_ struct str block = {0};
+	char line[32];
+
+	if (!next_line(r, line, sizeof(line)) || !next_block(r, &block))
+		return NULL;
+	if (strcmp(line, "look none") == 0)
+		return json_null();
+	if (strcmp(line, "look error") == 0)
+		return error_of(str_cstr(&block));
+	if (strcmp(line, "look ok") != 0)
+		return NULL;
+	json_t *text = text_of(&block);
+	return text ? text : error_of("it is not UTF-8 text");
 }
 
 /* Members of an object by path, in the order they were asked for. NULL: the answer is broken. */
@@ -279,6 +357,9 @@ static json_t *read_reply(const struct probe *p, struct reply *r)
 	if (!(part = read_all(r, p->files, read_file)))
 		goto broken;
 	json_set(out, "files", part);
+	if (!(part = read_all(r, p->looks, read_look)))
+		goto broken;
+	json_set(out, "looks", part);
 	if (p->exports) {
 		if (!(part = read_exports(r)))
 			goto broken;
@@ -291,27 +372,39 @@ broken:
 	return NULL;
 }
 
-int probe_finish(struct probe *p, json_t **out, struct err *err)
+int host_probe_finish(struct probe *p, json_t **out, struct err *err)
 {
 	_cleanup_proc_result_ struct proc_result res = {0};
-	struct proc *proc = p->proc;
+	const struct host *h = p->host;
 	int rc = 0;
 
+	host_probe_listen(p);
+	struct proc *proc = p->proc;
 	p->proc = NULL;
 	if (!proc) {
 		*out = json_object();
 	} else if (proc_finish(proc, &res, err) < 0) {
-		rc = err_wrap(err, "look at node '%s'", p->node);
+		rc = -1;
+	} else if (res.exit_status != 0 && (res.out.len == 0 || h->become)) {
+		rc = command_error(h, "the probe", res.exit_status, res.signal, &res.err, err);
 	} else {
 		struct reply r = {.at = str_cstr(&res.out), .end = str_cstr(&res.out) + res.out.len};
 		json_t *j = res.exit_status == 0 ? read_reply(p, &r) : NULL;
 		if (j)
 			*out = j;
 		else
-			rc = err_set(err, ERR_PROTOCOL,
-				     "look at node '%s': the probe's answer is broken (exit status %d): %.400s",
-				     p->node, res.exit_status, str_cstr(&res.err));
+			rc = err_set(err, ERR_PROTOCOL, "the probe's answer is broken (exit status %d): %.400s",
+				     res.exit_status, str_cstr(&res.err));
 	}
 	probe_free(p);
-	return rc;
+	return on_node(h, rc, err);
+}
+
+int host_probe(struct host *h, const struct probe_request *q, int64_t deadline, json_t **out, struct err *err)
+{
+	struct probe *p;
+
+	if (host_probe_start(h, q, deadline, &p, err) < 0)
+		return -1;
+	return host_probe_finish(p, out, err);
 }

@@ -20,7 +20,8 @@ static const struct content_kind config = {
 	.in_spec = "Configs",
 	.id_key = "ConfigID",
 	.limit = 1024000, /* swarmkit manager/controlapi/config.go: MaxConfigSize */
+	.readable = true,
 	.hash = hash,
 };
 
-CONTENT_KIND(config);
+CONTENT_KIND(config, NULL);

@@ -1,6 +1,7 @@
 #include "kinds/container.h"
 
 #include "kinds/kinds.h"
+#include "kinds/node_engine.h"
 #include "kinds/util.h"
 #include "sys/clock.h"
 
@@ -16,30 +17,11 @@ static const struct field fields[] = {
 	{"networks", FIELD_MERGE, NULL},
 };
 
-static const char *const after[] = {"swarm", "network", NULL};
+static const char *const after[] = {"engine", "swarm", "network", NULL};
 
 #define VERIFY_MS 100
 
 /* Lookup */
-
-/* Why containers of the node cannot be seen through this engine; NULL: they can. Malloc'ed. */
-static char *why_not_here(const struct snapshot *snap, const char *node)
-{
-	_cleanup_free_ char *doc = xasprintf("host/%s", node);
-	const char *reason = NULL;
-	const json_t *host = snapshot_get(snap, doc, &reason);
-	const char *here = json_str(host, "hostname");
-	const char *there = json_str(snapshot_get(snap, "engine/info", NULL), "Name");
-
-	if (!host)
-		return xstrdup(reason);
-	if (here && there && !str_eq(here, there))
-		return xasprintf(
-			"the engine in use runs on '%s', node '%s' is '%s': its containers are not seen from here; "
-			"run this on the node with DOCKER_HOST unset",
-			there, node, here);
-	return NULL;
-}
 
 /* The engine also takes a prefix of an id for a name. */
 static bool is_named(const json_t *inspect, const char *name)
@@ -48,20 +30,20 @@ static bool is_named(const json_t *inspect, const char *name)
 	return full && str_eq(full + (*full == '/'), name);
 }
 
+void want_container_of(struct wants *w, const char *node, const char *name)
+{
+	_cleanup_free_ char *doc = xasprintf("container/%s", name);
+	want_node_engine(w, node, doc);
+}
+
 enum presence container_find(const struct snapshot *snap, const char *node, const char *name, const json_t **inspect,
 			     char **why)
 {
-	_cleanup_free_ char *doc = xasprintf("engine/container/%s", name);
-	const char *reason = NULL;
+	_cleanup_free_ char *doc = xasprintf("container/%s", name);
+	const json_t *j = node_engine_get(snap, node, doc, why);
 
-	*why = node ? why_not_here(snap, node) : NULL;
-	if (*why)
+	if (!j)
 		return UNKNOWN;
-	const json_t *j = snapshot_get(snap, doc, &reason);
-	if (!j) {
-		*why = xstrdup(reason);
-		return UNKNOWN;
-	}
 	if (!is_named(j, name))
 		return ABSENT;
 	*inspect = j;
@@ -73,13 +55,40 @@ enum presence container_find(const struct snapshot *snap, const char *node, cons
 static void needs(const struct spec *spec, struct wants *w)
 {
 	const struct snode *traefik = snode_get(spec_root(spec), "traefik");
-	const char *name = snode_str(traefik, "container");
+	const char *name = snode_str(traefik, "container"), *node = snode_str(traefik, "node");
 
 	if (!name)
 		return;
-	want_container(w, name);
-	want_engine(w, "info");
+	want_container_of(w, node, name);
+	want_node_engine(w, node, "networks");
 	want_engine(w, "networks");
+}
+
+static int fetch(struct fetch *f, struct err *err)
+{
+	(void)err;
+	node_engine_fetch(f);
+	return 0;
+}
+
+/*
+ * A network as the container's engine knows it. A worker does not know those of the swarm that nothing on it uses yet;
+ * the manager's list has them.
+ */
+static const json_t *find_network(const struct snapshot *snap, const char *node, const char *member, const char *value)
+{
+	_cleanup_free_ char *why = NULL;
+	const json_t *lists[] = {node_engine_get(snap, node, "networks", &why),
+				 snapshot_get(snap, "engine/networks", NULL)};
+	const json_t *network;
+	size_t i;
+
+	for (size_t k = 0; k < ARRAY_SIZE(lists); k++)
+		json_array_foreach (lists[k], i, network)
+			if (str_eq(json_str(network, member), value) &&
+			    (lists[k] == lists[0] || str_eq(json_str(network, "Scope"), "swarm")))
+				return network;
+	return NULL;
 }
 
 static void decode_network(struct decode *d, struct resource *r, json_t *networks, const struct snode *item)
@@ -113,26 +122,21 @@ static int decode(struct decode *d, struct err *err)
 		mark_members(d->out, r, "networks", networks);
 		json_decref(names);
 	}
-	after_refs(d, r, traefik);
+	common_keys(d, r, traefik);
 	return 0;
 }
 
 /* Observe */
 
 /* By name: inspect has a network's id instead only when it was connected by that. */
-static json_t *observe_networks(const struct observe *o, const json_t *inspect)
+static json_t *observe_networks(const struct observe *o, const char *node, const json_t *inspect)
 {
-	const json_t *list = snapshot_get(o->snap, "engine/networks", NULL), *network;
 	json_t *names = json_object(), *value;
 	const char *key;
-	size_t i;
 
 	json_object_foreach (json_path(inspect, "NetworkSettings.Networks"), key, value) {
-		const char *name = key;
-		json_array_foreach (list, i, network)
-			if (str_eq(json_str(network, "Id"), key))
-				name = json_str(network, "Name");
-		json_set_bool(names, name, true);
+		const char *name = json_str(find_network(o->snap, node, "Id", key), "Name");
+		json_set_bool(names, name ? name : key, true);
 	}
 	return names;
 }
@@ -154,23 +158,12 @@ static int observe(struct observe *o, struct err *err)
 		if (r->presence != PRESENT)
 			continue;
 		r->id = json_str(inspect, "Id");
-		resource_set_field(o->out, r, "networks", observe_networks(o, inspect), (struct mark){0});
+		resource_set_field(o->out, r, "networks", observe_networks(o, want->node, inspect), (struct mark){0});
 	}
 	return 0;
 }
 
 /* Explain */
-
-static const json_t *live_network(const struct snapshot *snap, const char *name)
-{
-	const json_t *network;
-	size_t i;
-
-	json_array_foreach (snapshot_get(snap, "engine/networks", NULL), i, network)
-		if (str_eq(json_str(network, "Name"), name))
-			return network;
-	return NULL;
-}
 
 static const struct resource *wanted_network(const struct resource_set *want, const char *name)
 {
@@ -187,10 +180,10 @@ static const struct resource *wanted_network(const struct resource_set *want, co
  * not always say: a stopped container is connected to anything without a check
  * and then does not start any more (measured with 20.10).
  */
-static const char *why_not_attachable(const struct observe *o, struct arena *a, const char *name)
+static const char *why_not_attachable(const struct observe *o, struct arena *a, const char *node, const char *name)
 {
 	const struct resource *wanted = wanted_network(o->want, name);
-	const json_t *live = live_network(o->snap, name);
+	const json_t *live = find_network(o->snap, node, "Name", name);
 	const char *driver = wanted ? json_str(wanted->body, "driver") : json_str(live, "Driver");
 	bool attachable = wanted ? json_bool(wanted->body, "attachable") : json_bool(live, "Attachable");
 
@@ -222,7 +215,7 @@ static const char *why_blocked(const struct observe *o, struct arena *a, const s
 	json_object_foreach (json_object_get(r->body, "networks"), name, value) {
 		const char *why = json_object_get(json_object_get(c->live->body, "networks"), name)
 					  ? NULL
-					  : why_not_attachable(o, a, name);
+					  : why_not_attachable(o, a, r->node, name);
 		if (why)
 			return why;
 	}
@@ -247,11 +240,17 @@ static void explain(const struct observe *o, struct arena *a, struct change *c)
 
 /* Apply */
 
-static int inspect_container(struct apply *a, const char *name, json_t **out, struct err *err)
+struct work {
+	struct apply *a;
+	struct engine *engine; /* of the container's node */
+	const char *container;
+};
+
+static int inspect_container(const struct work *w, json_t **out, struct err *err)
 {
 	_cleanup_str_ struct str id = {0};
-	engine_escape(name, &id);
-	return engine_get(a->cluster->engine, a->deadline, out, err, "/containers/%s/json", str_cstr(&id));
+	engine_escape(w->container, &id);
+	return engine_get(w->engine, w->a->deadline, out, err, "/containers/%s/json", str_cstr(&id));
 }
 
 static bool is_connected(const json_t *inspect, const char *network)
@@ -267,42 +266,45 @@ static bool is_connected(const json_t *inspect, const char *network)
  * By name: for a network that the engine does not know yet (a worker, an overlay
  * nobody here has joined) what is asked for is also what inspect then shows.
  */
-static int connect_network(struct apply *a, const char *container, const char *network, struct err *err)
+static int connect_network(const struct work *w, const char *network, struct err *err)
 {
 	_cleanup_str_ struct str path = {0};
 	_cleanup_json_ json_t *body = json_object(), *inspect = NULL;
 
 	engine_escape(network, &path);
-	json_set_str(body, "Container", container);
-	if (engine_post(a->cluster->engine, a->deadline, body, NULL, err, "/networks/%s/connect", str_cstr(&path)) < 0)
-		return err_wrap(err, "connect container '%s' to network '%s'", container, network);
+	json_set_str(body, "Container", w->container);
+	if (engine_post(w->engine, w->a->deadline, body, NULL, err, "/networks/%s/connect", str_cstr(&path)) < 0)
+		return err_wrap(err, "connect container '%s' to network '%s'", w->container, network);
 	for (;;) {
 		json_decref(inspect);
 		inspect = NULL;
-		if (inspect_container(a, container, &inspect, err) < 0)
-			return err_wrap(err, "look whether container '%s' has joined network '%s'", container, network);
+		if (inspect_container(w, &inspect, err) < 0)
+			return err_wrap(err, "look whether container '%s' has joined network '%s'", w->container,
+					network);
 		if (is_connected(inspect, network))
 			return 0;
-		if (clock_left(a->deadline) == 0)
+		if (clock_left(w->a->deadline) == 0)
 			return err_set(err, ERR_TIMEOUT,
 				       "container '%s' was connected to network '%s' but has no address there",
-				       container, network);
+				       w->container, network);
 		if (!clock_sleep(VERIFY_MS))
 			return err_set(err, ERR_CANCELLED, "wait for container '%s' on network '%s': cancelled",
-				       container, network);
+				       w->container, network);
 	}
 }
 
 static int apply(struct apply *a, const struct change *c, struct err *err)
 {
-	const char *container = c->desired->name, *network;
+	struct work w = {.a = a, .container = c->desired->name};
 	_cleanup_json_ json_t *inspect = NULL;
+	const char *network;
 	json_t *value;
 
-	if (inspect_container(a, container, &inspect, err) < 0)
-		return err_wrap(err, "container '%s'", container);
+	if (cluster_engine(a->cluster, c->desired->node, &w.engine, err) < 0 ||
+	    inspect_container(&w, &inspect, err) < 0)
+		return err_wrap(err, "container '%s'", w.container);
 	json_object_foreach (json_object_get(c->desired->body, "networks"), network, value)
-		if (!is_connected(inspect, network) && connect_network(a, container, network, err) < 0)
+		if (!is_connected(inspect, network) && connect_network(&w, network, err) < 0)
 			return -1;
 	return 0;
 }
@@ -313,6 +315,7 @@ const struct kind kind_container = {
 	.fields = fields,
 	.n_fields = ARRAY_SIZE(fields),
 	.needs = needs,
+	.fetch = fetch,
 	.decode = decode,
 	.observe = observe,
 	.explain = explain,

@@ -4,13 +4,7 @@
 
 #include <string.h>
 
-/*
- * A dash and so many digits of the hash come after the name, which leaves 51 of
- * Swarm's 64 characters for it; spec/check_files.c checks that, and sizes.
- */
-#define HASH_LEN 12
-
-const char *const content_after[] = {"swarm", NULL};
+const char *const content_after[] = {"engine", "swarm", NULL};
 
 void content_needs(const struct content_kind *k, struct wants *w)
 {
@@ -20,21 +14,62 @@ void content_needs(const struct content_kind *k, struct wants *w)
 
 /* Decode */
 
+enum content_known {
+	CONTENT_KNOWN,
+	CONTENT_BLOCKED, /* the resource says why */
+	CONTENT_UNSEEN,  /* a dry run does not look */
+};
+
+static void wipe(struct str *s)
+{
+	if (s->data)
+		explicit_bzero(s->data, s->cap);
+	str_free(s);
+}
+
+/* What the kind's fetch hook left (secret/secret.h). Returns CONTENT_KNOWN, or what to do without it. */
+static enum content_known read_fetched(const struct content_kind *k, struct decode *d, struct resource *r,
+				       struct str *out)
+{
+	_cleanup_free_ char *doc = xasprintf("%s/%s", k->kind, r->name);
+	const char *why, *refused;
+	const json_t *fetched = snapshot_get(d->snap, doc, &why);
+
+	if (json_is_string(fetched) && base64_decode(json_string_value(fetched), json_string_length(fetched), out))
+		return CONTENT_KNOWN;
+	if (!fetched) {
+		resource_block(d->out, r, "the content of %s '%s' cannot be read: %s", k->kind, r->name, why);
+		return CONTENT_BLOCKED;
+	}
+	resource_note(d->out, r, "its content is not looked at in a dry run");
+	refused = json_str(fetched, "refused");
+	if (refused)
+		resource_note(d->out, r, "an apply on this machine would not read it: %s", refused);
+	return CONTENT_UNSEEN;
+}
+
 /* A file that is missing is only a warning of the check (spec/check_files.c): what cannot be read is held here. */
-static bool read_content(const struct content_kind *k, struct decode *d, struct resource *r,
-			 const struct snode *section, struct str *out)
+static enum content_known read_content(const struct content_kind *k, struct decode *d, struct resource *r,
+				       const struct snode *section, struct str *out)
 {
 	const char *file = snode_str(section, "file"), *content = snode_str(section, "content");
 	struct err why = {0};
 
+	if (k->is_fetched && k->is_fetched(section))
+		return read_fetched(k, d, r, out);
 	if (content) {
 		str_adds(out, content);
-		return true;
+		return CONTENT_KNOWN;
 	}
 	if (spec_read_file(d->spec, file, k->limit, out, &why) == 0)
-		return true;
+		return CONTENT_KNOWN;
 	resource_block(d->out, r, "the content of %s '%s' cannot be read: %s", k->kind, section->key, why.msg);
-	return false;
+	return CONTENT_BLOCKED;
+}
+
+static void set_name(struct decode *d, struct resource *r, const struct snode *section, json_t *stolen)
+{
+	resource_set_field(d->out, r, "name", stolen, mark_of(snode_get(section, "name"), r->mark));
 }
 
 static int decode_name(const struct content_kind *k, struct decode *d, struct resource *r, const struct snode *section,
@@ -50,42 +85,78 @@ static int decode_name(const struct content_kind *k, struct decode *d, struct re
 		str_adds(&hashed, driver);
 	}
 	int unknown = k->hash(d->snap, &hashed, hex, &why, err);
+	wipe(&hashed);
 	if (unknown < 0)
 		return err_wrap(err, "naming %s '%s'", k->kind, section->key);
 	if (unknown)
 		resource_block(d->out, r, "the name of %s '%s' is not known yet: %s", k->kind, section->key, why);
+	else if (snode_get(section, "stack"))
+		set_name(d, r, section,
+			 content_stack_name(k, d, r, base, &(struct content_seen){content, driver, hex}));
 	else
-		resource_set_field(d->out, r, "name", json_sprintf("%s-%.*s", base, HASH_LEN, hex),
-				   mark_of(snode_get(section, "name"), r->mark));
+		set_name(d, r, section, json_sprintf("%s-%.*s", base, CONTENT_HASH_LEN, hex));
 	return 0;
+}
+
+/* A dry run assumes that what it may not look at has not changed. */
+static void assume_name(const struct content_kind *k, struct decode *d, struct resource *r, const struct snode *section)
+{
+	const char *name = content_in_use(k, d->snap, spec_cluster(d->spec), section_name(section));
+
+	r->unseen = !name;
+	if (!name)
+		return;
+	set_name(d, r, section, json_string(name));
+	resource_note(d->out, r, "it is taken to be what is there");
+}
+
+static int decode_content(const struct content_kind *k, struct decode *d, struct resource *r,
+			  const struct snode *section, struct err *err)
+{
+	struct str content = {0}, encoded = {0};
+	int rc = 0;
+
+	switch (read_content(k, d, r, section, &content)) {
+	case CONTENT_KNOWN:
+		base64_encode(content.data, content.len, &encoded);
+		r->payload = arena_strdup(resource_set_arena(d->out), str_cstr(&encoded));
+		rc = decode_name(k, d, r, section, &content, err);
+		break;
+	case CONTENT_UNSEEN:
+		assume_name(k, d, r, section);
+		break;
+	case CONTENT_BLOCKED:
+		break;
+	}
+	wipe(&content);
+	wipe(&encoded);
+	return rc;
 }
 
 static int decode_one(const struct content_kind *k, struct decode *d, const struct snode *section, struct err *err)
 {
 	struct resource *r = resource_add(d->out, k->kind, section->key);
 	const struct snode *labels = snode_get(section, "labels"), *driver = snode_get(section, "template_driver");
-	_cleanup_str_ struct str content = {0}, encoded = {0};
 
 	r->mark = section->key_mark;
 	r->external = snode_bool(section, "external", false);
 	if (r->external) {
-		resource_set_field(d->out, r, "name", json_string(section_name(section)),
-				   mark_of(snode_get(section, "name"), r->mark));
+		set_name(d, r, section, json_string(section_name(section)));
 		return 0;
 	}
 	swarm_ref(d, r);
-	after_refs(d, r, section);
+	common_keys(d, r, section);
 	if (snode_count(labels) > 0) {
 		resource_set_field(d->out, r, "labels", string_map(labels), labels->mark);
 		mark_members(d->out, r, "labels", labels);
 	}
 	if (snode_scalar(driver))
 		resource_set_field(d->out, r, "template_driver", json_string(snode_scalar(driver)), driver->mark);
-	if (!read_content(k, d, r, section, &content))
-		return 0;
-	base64_encode(content.data, content.len, &encoded);
-	r->payload = arena_strdup(resource_set_arena(d->out), str_cstr(&encoded));
-	return decode_name(k, d, r, section, &content, err);
+	if (decode_content(k, d, r, section, err) < 0)
+		return -1;
+	if (!json_str(r->body, "name"))
+		set_name(d, r, section, json_sprintf("%s-" CONTENT_UNKNOWN, section_name(section)));
+	return 0;
 }
 
 int content_decode(const struct content_kind *k, struct decode *d, struct err *err)
@@ -136,111 +207,11 @@ static void observe_wanted(const struct content_kind *k, struct observe *o, cons
 		r->version = (uint64_t)json_int(json_object_get(entry, "Version"), "Index", 0);
 		r->owned = labels_owned(json_path(entry, "Spec.Labels"), o->cluster);
 		json_set_str(r->body, "name", name);
-		if (!want->external)
-			observe_body(o, r, entry);
-	}
-}
-
-static bool spec_uses(const struct content_kind *k, const json_t *service_spec, const char *key, const char *value)
-{
-	const json_t *container = json_path(service_spec, "TaskTemplate.ContainerSpec"), *use;
-	size_t i;
-
-	json_array_foreach (json_object_get(container, k->in_spec), i, use)
-		if (str_eq(json_str(use, key), value))
-			return true;
-	/* A config may also be a Windows credential spec. */
-	return str_eq(key, "ConfigID") &&
-	       str_eq(json_str(json_path(container, "Privileges.CredentialSpec"), "Config"), value);
-}
-
-/* The live services, as the service kind reads them; only asked for when a rollback target is in question. */
-struct services {
-	const struct observe *o;
-	const json_t *list;
-	struct resource_set *live; /* NULL: not asked for yet */
-};
-
-static bool differs(const json_t *want, const json_t *live, const char *field)
-{
-	const struct field *f = kind_field(&kind_service, field);
-	const json_t *to = json_object_get(want, field);
-
-	if (f && (f->flags & (FIELD_CREATE_ONLY | FIELD_MERGE) || (f->flags & FIELD_IF_SET && !to)))
-		return false;
-	return !json_same(to, json_object_get(live, field));
-}
-
-static bool bodies_differ(const json_t *want, const json_t *live)
-{
-	const char *field;
-	json_t *value;
-
-	json_object_foreach ((json_t *)want, field, value)
-		if (differs(want, live, field))
-			return true;
-	json_object_foreach ((json_t *)live, field, value)
-		if (differs(want, live, field))
-			return true;
-	return false;
-}
-
-/* True when this pass will update the service: what runs now is then what it could roll back to. */
-static bool will_change(struct services *s, const char *name)
-{
-	const struct resource *want = resource_find(s->o->want, "service", name), *live;
-
-	if (!want || want->blocked)
-		return false;
-	if (!s->live) {
-		struct observe o = *s->o;
-		struct err ignored;
-		s->live = o.out = resource_set_new();
-		if (kind_service.observe(&o, &ignored) < 0)
-			return false;
-	}
-	live = resource_find(s->live, "service", name);
-	return live && live->presence == PRESENT && live->owned && bodies_differ(want->body, live->body);
-}
-
-/*
- * Whether a service may still need the object after this pass: now, or for a
- * rollback (the Engine itself looks at the current spec only, FACTS C). A
- * service that this pass removes needs nothing.
- */
-static bool is_needed(const struct content_kind *k, struct services *s, const char *id)
-{
-	const json_t *service;
-	size_t i;
-
-	json_array_foreach (s->list, i, service) {
-		const json_t *spec = json_object_get(service, "Spec");
-		const char *name = json_str(spec, "Name");
-		if (labels_owned(json_object_get(spec, "Labels"), s->o->cluster) &&
-		    !resource_find(s->o->want, "service", name))
+		if (want->external)
 			continue;
-		if (spec_uses(k, spec, k->id_key, id) ||
-		    (spec_uses(k, json_object_get(service, "PreviousSpec"), k->id_key, id) && !will_change(s, name)))
-			return true;
+		observe_body(o, r, entry);
+		content_stack_observe(o, want, r, json_path(entry, "Spec.Labels"));
 	}
-	return false;
-}
-
-static void observe_leftovers(const struct content_kind *k, struct observe *o, const json_t *list, const json_t *wanted)
-{
-	const char *why;
-	struct services s = {.o = o, .list = swarm_list(o->snap, "engine/services", &why)};
-	const json_t *entry;
-	size_t i;
-
-	json_array_foreach (s.list ? list : json_null(), i, entry) {
-		const json_t *spec = json_object_get(entry, "Spec");
-		const char *name = json_str(spec, "Name"), *id = json_str(entry, "ID");
-		if (labels_owned(json_object_get(spec, "Labels"), o->cluster) && !json_object_get(wanted, name) &&
-		    !is_needed(k, &s, id))
-			observe_extra(o, k->kind, name, id);
-	}
-	resource_set_free(s.live);
 }
 
 int content_observe(const struct content_kind *k, struct observe *o, struct err *err)
@@ -255,24 +226,36 @@ int content_observe(const struct content_kind *k, struct observe *o, struct err 
 		return 0;
 	}
 	observe_wanted(k, o, list, wanted);
-	observe_leftovers(k, o, list, wanted);
+	content_leftovers(k, o, list, wanted);
 	return 0;
 }
 
 /* Apply */
 
+static json_t *labels_of(const struct apply *a, const json_t *body)
+{
+	json_t *labels = labels_with_owner(json_object_get(body, "labels"), a->cluster->name);
+
+	json_set_str(labels, CONTENT_LABEL, json_str(body, "content"));
+	return labels;
+}
+
 static int create(const struct content_kind *k, struct apply *a, const struct resource *desired, struct err *err)
 {
 	_cleanup_json_ json_t *q = json_object();
 	const char *driver = json_str(desired->body, "template_driver");
+	struct err why;
 
 	json_set_str(q, "Name", json_str(desired->body, "name"));
-	json_set(q, "Labels", labels_with_owner(json_object_get(desired->body, "labels"), a->cluster->name));
+	json_set(q, "Labels", labels_of(a, desired->body));
 	json_set_str(q, "Data", desired->payload);
 	if (driver)
 		json_set(q, "Templating", json_pack("{s:s}", "Name", driver));
-	if (engine_post(a->cluster->engine, a->deadline, q, NULL, err, "/%s/create", k->section) < 0)
+	if (engine_post(a->cluster->engine, a->deadline, q, NULL, &why, "/%s/create", k->section) < 0) {
+		*err = why;
+		made_meanwhile(err);
 		return err_wrap(err, "creating %s '%s'", k->kind, json_str(desired->body, "name"));
+	}
 	return 0;
 }
 
@@ -285,7 +268,7 @@ static int update_labels(const struct content_kind *k, struct apply *a, const st
 	if (engine_get(e, a->deadline, &now, err, "/%s/%s", k->section, c->live->id) < 0)
 		return err_wrap(err, "reading %s '%s'", k->kind, c->desired->name);
 	json_t *spec = json_object_get(now, "Spec");
-	json_set(spec, "Labels", labels_with_owner(json_object_get(c->desired->body, "labels"), a->cluster->name));
+	json_set(spec, "Labels", labels_of(a, c->desired->body));
 	if (engine_post(e, a->deadline, spec, NULL, err, "/%s/%s/update?version=%lld", k->section, c->live->id,
 			(long long)json_int(json_object_get(now, "Version"), "Index", 0)) < 0)
 		return err_wrap(err, "updating the labels of %s '%s'", k->kind, c->desired->name);
@@ -303,12 +286,12 @@ static int delete (const struct content_kind *k, struct apply *a, const struct c
 	if (engine_get(e, a->deadline, &services, err, "/services") < 0)
 		return err_wrap(err, "looking who uses %s '%s'", k->kind, c->live->name);
 	json_array_foreach (services, i, service) {
-		if (!spec_uses(k, json_object_get(service, "Spec"), k->id_key, c->live->id) &&
-		    !spec_uses(k, json_object_get(service, "PreviousSpec"), k->id_key, c->live->id))
-			continue;
-		a->progress(a->progress_arg, "kept: service '%s' may need it for a rollback",
-			    json_str(json_object_get(service, "Spec"), "Name"));
-		return 0;
+		if (content_is_used(k, json_object_get(service, "Spec"), c->live->id) ||
+		    content_is_used(k, json_object_get(service, "PreviousSpec"), c->live->id))
+			return err_set(
+				err, ERR_OUT_OF_SEQUENCE,
+				"removing %s '%s': service '%s' may need it for a rollback since the plan was made",
+				k->kind, c->live->name, json_str(json_object_get(service, "Spec"), "Name"));
 	}
 	struct err why = {0};
 	if (engine_delete(e, a->deadline, &why, "/%s/%s", k->section, c->live->id) == 0 || why.code == ERR_NOT_FOUND)

@@ -102,7 +102,7 @@ static int decode(struct decode *d, struct err *err)
 			resource_set_field(d->out, r, "owner", canonical_owner(snode_scalar(owner)), owner->mark);
 		if (snode_scalar(mode))
 			resource_set_field(d->out, r, "mode", canonical_mode(snode_scalar(mode)), mode->mark);
-		after_refs(d, r, n);
+		common_keys(d, r, n);
 		block_what_is_in_the_way(d, r, path);
 	}
 	return 0;

@@ -5,14 +5,19 @@
 #include "model/kind.h"
 
 extern const struct kind kind_absent;
+extern const struct kind kind_check;
 extern const struct kind kind_config;
 extern const struct kind kind_container;
 extern const struct kind kind_directory;
+extern const struct kind kind_engine;
 extern const struct kind kind_export;
+extern const struct kind kind_firewall;
+extern const struct kind kind_kept;
 extern const struct kind kind_model;
 extern const struct kind kind_mount;
 extern const struct kind kind_network;
 extern const struct kind kind_node;
+extern const struct kind kind_package;
 extern const struct kind kind_route;
 extern const struct kind kind_secret;
 extern const struct kind kind_service;

@@ -19,7 +19,7 @@ static const struct field fields[] = {
 	{"options", FIELD_REPLACES, NULL},     {"subnets", FIELD_REPLACES | FIELD_IF_SET, NULL},
 };
 
-static const char *const after[] = {"swarm", NULL};
+static const char *const after[] = {"engine", "swarm", NULL};
 
 /* Made by the engine itself; never created, changed or removed. */
 static const char *const predefined[] = {"bridge", "docker_gwbridge", "host", "ingress", "none"};
@@ -134,7 +134,7 @@ static void decode_network(struct decode *d, const struct snode *section)
 			       snode_shown_part(snode_get(section, "name"), name));
 	if (str_eq(driver, "overlay"))
 		swarm_ref(d, r);
-	after_refs(d, r, section);
+	common_keys(d, r, section);
 }
 
 static int decode(struct decode *d, struct err *err)
@@ -393,6 +393,7 @@ static int create(struct apply *a, const json_t *body, struct err *err)
 {
 	_cleanup_json_ json_t *q = json_object();
 	const char *driver = json_str(body, "driver");
+	struct err why;
 
 	json_set_str(q, "Name", json_str(body, "name"));
 	json_set_bool(q, "CheckDuplicate", true);
@@ -406,8 +407,11 @@ static int create(struct apply *a, const json_t *body, struct err *err)
 	json_set(q, "Labels", labels_with_owner(json_object_get(body, "labels"), a->cluster->name));
 	if (json_object_get(body, "options"))
 		json_set(q, "Options", json_incref(json_object_get(body, "options")));
-	if (engine_post(a->cluster->engine, a->deadline, q, NULL, err, "/networks/create") < 0)
+	if (engine_post(a->cluster->engine, a->deadline, q, NULL, &why, "/networks/create") < 0) {
+		*err = why;
+		made_meanwhile(err);
 		return err_wrap(err, "creating network '%s'", json_str(body, "name"));
+	}
 	return 0;
 }
 

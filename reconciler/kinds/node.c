@@ -1,12 +1,15 @@
 #include "kinds/node.h"
 
 #include "kinds/kinds.h"
+#include "kinds/member.h"
 #include "kinds/util.h"
 #include "sys/clock.h"
 
 #include <limits.h>
 #include <string.h>
 #include <unistd.h>
+
+#define UPDATE_TRIES 5
 
 /*
  * Role, availability and labels of a swarm's nodes. Of a node's labels those
@@ -23,7 +26,7 @@ static const struct field fields[] = {
 	{"role", FIELD_EVICTS, NULL},
 };
 
-static const char *const after[] = {"swarm", "mount", NULL};
+static const char *const after[] = {"engine", "swarm", "mount", "model", NULL};
 
 static void needs(const struct spec *spec, struct wants *w)
 {
@@ -33,6 +36,7 @@ static void needs(const struct spec *spec, struct wants *w)
 		return;
 	want_swarm_list(w, "nodes");
 	want_swarm_list(w, "services");
+	node_want_infos(spec, w);
 }
 
 /*
@@ -52,88 +56,9 @@ static int fetch(struct fetch *f, struct err *err)
 		if (host_is_local(h) && json_is_object(known) && !json_object_get(known, "hostname"))
 			json_set_str(known, "hostname", hostname);
 	}
+	if (spec_wants_swarm(f->spec))
+		node_fetch_infos(f);
 	return 0;
-}
-
-/* Identity */
-
-struct node_id node_id_of(const struct snode *node)
-{
-	return (struct node_id){
-		.name = node->key,
-		.address = snode_str(node, "address"),
-		.hostname = snode_str(node, "hostname"),
-	};
-}
-
-/* A manager that listens on all addresses reports 0.0.0.0; what it advertises is then in ManagerStatus ("ip:port"). */
-const char *node_address(const json_t *entry)
-{
-	const char *addr = json_str(json_object_get(entry, "Status"), "Addr");
-	return addr ? addr : "";
-}
-
-static bool has_address(const json_t *entry, const char *address)
-{
-	const char *manager = json_str(json_object_get(entry, "ManagerStatus"), "Addr");
-	size_t n = strlen(address);
-
-	if (str_eq(node_address(entry), address))
-		return true;
-	return manager && strncmp(manager, address, n) == 0 && manager[n] == ':' && !strchr(manager + n + 1, ':');
-}
-
-bool node_is_here(const struct snapshot *snap, const struct node_id *want)
-{
-	_cleanup_free_ char *doc = xasprintf("host/%s", want->name);
-	const char *here = json_str(snapshot_get(snap, doc, NULL), "hostname");
-	return here && str_eq(here, json_str(snapshot_get(snap, "engine/info", NULL), "Name"));
-}
-
-/* The NodeID of the engine we talk to, when it is the wanted node's; NULL when it is another's. */
-static const char *own_id(const struct snapshot *snap, const struct node_id *want)
-{
-	const json_t *swarm = json_object_get(snapshot_get(snap, "engine/info", NULL), "Swarm");
-	bool same = node_is_here(snap, want) || (want->address && str_eq(json_str(swarm, "NodeAddr"), want->address));
-	return same ? json_str(swarm, "NodeID") : NULL;
-}
-
-static bool fits(const json_t *entry, const struct node_id *want, const char *id)
-{
-	if (id)
-		return str_eq(json_str(entry, "ID"), id);
-	return want->address && has_address(entry, want->address) &&
-	       (!want->hostname || str_eq(json_str(json_object_get(entry, "Description"), "Hostname"), want->hostname));
-}
-
-enum node_found node_find(const struct snapshot *snap, const struct node_id *want, const json_t **entry, char **why)
-{
-	const char *unseen, *id = own_id(snap, want);
-	const json_t *list = swarm_list(snap, "engine/nodes", &unseen), *e, *first = NULL;
-	_cleanup_str_ struct str ids = {0};
-	size_t i, n = 0;
-
-	if (!list) {
-		*why = xstrdup(unseen);
-		return NODE_UNSEEN;
-	}
-	json_array_foreach (list, i, e) {
-		if (!fits(e, want, id))
-			continue;
-		first = n++ ? first : e;
-		str_addf(&ids, "%s%s (%s)", ids.len ? ", " : "", json_str(e, "ID"),
-			 json_str(json_object_get(e, "Status"), "State"));
-	}
-	if (n > 1) {
-		*why = xasprintf("%zu nodes of the swarm have the address %s of '%s': %s; remove the one that is gone "
-				 "with `docker node rm`",
-				 n, want->address, want->name, str_cstr(&ids));
-		return NODE_AMBIGUOUS;
-	}
-	if (n == 0)
-		return NODE_NOT_FOUND;
-	*entry = first;
-	return NODE_FOUND;
 }
 
 /* Label keys: of the whole spec, and those that services are placed by */
@@ -219,34 +144,45 @@ static void require_mounts(struct decode *d, struct resource *r, const struct sn
 				     r->name);
 }
 
-/* Managers are made before others stop being ones, so that there is always a majority. */
+static bool is_manager(const json_t *entry)
+{
+	return str_eq(json_str(json_object_get(entry, "Spec"), "Role"), "manager");
+}
+
+static bool is_reachable_manager(const json_t *entry)
+{
+	return str_eq(json_str(json_object_get(entry, "ManagerStatus"), "Reachability"), "reachable");
+}
+
+/*
+ * Managers are made before others stop being ones, and those that do not answer stop being ones before those that do:
+ * so the managers that answer are a majority at every moment if they are one in the end.
+ */
 static void order_demotion(struct decode *d, struct resource *r, const json_t *entry)
 {
 	const struct snode *nodes = snode_get(spec_root(d->spec), "nodes");
 
-	if (str_eq(json_str(r->body, "role"), "manager") ||
-	    !str_eq(json_str(json_object_get(entry, "Spec"), "Role"), "manager"))
+	if (str_eq(json_str(r->body, "role"), "manager") || !is_manager(entry))
 		return;
-	for (size_t i = 0; i < nodes->n_items; i++)
-		if (str_eq(snode_str(nodes->items[i], "role"), "manager"))
+	for (size_t i = 0; i < nodes->n_items; i++) {
+		struct node_id id = node_id_of(nodes->items[i]);
+		const json_t *other = NULL;
+		_cleanup_free_ char *why = NULL;
+		bool dead = node_find(d->snap, &id, &other, &why) == NODE_FOUND && is_manager(other) &&
+			    !is_reachable_manager(other) && is_reachable_manager(entry);
+		if (dead || str_eq(snode_str(nodes->items[i], "role"), "manager"))
 			resource_ref(d->out, r, REF_ORDER, (struct mark){0}, "node/%s", nodes->items[i]->key);
+	}
 }
 
-static void block_unless_joined(struct decode *d, struct resource *r, const struct snode *node, enum node_found f)
+/* Joining is a change of its own; a node that creates the swarm has none. Tidying up after one waits for nobody. */
+static void require_membership(struct decode *d, struct resource *r)
 {
-	struct node_id id = node_id_of(node);
-	const char *why;
+	_cleanup_free_ char *key = xasprintf("swarm/%s@%s", spec_cluster(d->spec), r->name);
 
-	if (f != NODE_NOT_FOUND)
-		return;
-	/* Where a swarm will be created in this pass, its first manager joins by that. */
-	if (swarm_role(d->snap, &why) == SWARM_NONE && node_is_here(d->snap, &id))
-		return;
-	resource_block(d->out, r,
-		       "%snode '%s' (%s) has not joined the swarm, and joining it is not supported by this version: "
-		       "run `docker swarm join` there",
-		       snode_bool(node, "optional", false) ? "optional " : "", id.name,
-		       snode_shown(snode_get(node, "address")));
+	swarm_ref(d, r);
+	if (resource_find_key(d->out, key) && !member_is_in(d, r->name))
+		resource_ref(d->out, r, REF_REQUIRES, (struct mark){0}, "%s", key);
 }
 
 static void decode_node(struct decode *d, const struct snode *node)
@@ -270,12 +206,12 @@ static void decode_node(struct decode *d, const struct snode *node)
 		resource_set_field(d->out, r, "labels", string_map(labels), labels->mark);
 		mark_members(d->out, r, "labels", labels);
 	}
-	enum node_found f = node_find(d->snap, &id, &entry, &why);
-	block_unless_joined(d, r, node, f);
-	swarm_ref(d, r);
+	if (node_find(d->snap, &id, &entry, &why) != NODE_FOUND)
+		entry = NULL;
+	require_membership(d, r);
 	require_mounts(d, r, labels, entry);
 	order_demotion(d, r, entry);
-	after_refs(d, r, node);
+	common_keys(d, r, node);
 }
 
 static int decode(struct decode *d, struct err *err)
@@ -289,15 +225,6 @@ static int decode(struct decode *d, struct err *err)
 }
 
 /* Observe */
-
-static struct node_id node_id_of_body(const struct resource *want)
-{
-	return (struct node_id){
-		.name = want->name,
-		.address = json_str(want->body, "address"),
-		.hostname = json_str(want->body, "hostname"),
-	};
-}
 
 static json_t *our_labels(const json_t *labels, const json_t *keys)
 {
@@ -317,7 +244,7 @@ static json_t *our_labels(const json_t *labels, const json_t *keys)
 static void observe_node(struct observe *o, const struct resource *want, const json_t *keys)
 {
 	struct resource *r = observe_add(o, want);
-	struct node_id id = node_id_of_body(want);
+	struct node_id id = node_id_of_resource(want);
 	_cleanup_free_ char *why = NULL;
 	const json_t *entry = NULL;
 
@@ -395,7 +322,7 @@ static void check_quorum(const struct observe *o, struct arena *a, struct change
 		if (!json_is_object(status) || is_demoted(o, json_str(entry, "ID")))
 			continue;
 		managers++;
-		reachable += str_eq(json_str(status, "Reachability"), "reachable");
+		reachable += is_reachable_manager(entry);
 	}
 	if (managers == 0 || reachable < managers / 2 + 1)
 		block_change(c,
@@ -442,36 +369,46 @@ static void explain(const struct observe *o, struct arena *a, struct change *c)
 
 /* Apply */
 
-/* A node that has just been created with the swarm has no id yet, so it is looked for again. */
+/* What tells who the node is now, as the kinds' fetch would put it. What cannot be asked is left out. */
+static int look_again(struct apply *a, const char *node, struct snapshot *now, struct err *err)
+{
+	static const char *const lists[][2] = {{"engine/info", "/info"}, {"engine/nodes", "/nodes"}};
+	_cleanup_free_ char *doc = xasprintf("info/%s", node);
+	struct engine *own;
+	struct err ignored;
+	json_t *j = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		if (engine_get(a->cluster->engine, a->deadline, &j, err, "%s", lists[i][1]) < 0)
+			return -1;
+		snapshot_put(now, lists[i][0], j);
+	}
+	if (!node_info(a->snap, node, NULL)) /* nor could it be when the plan was made */
+		return 0;
+	if (cluster_engine(a->cluster, node, &own, &ignored) == 0 &&
+	    engine_get(own, a->deadline, &j, &ignored, "/info") == 0)
+		snapshot_put(now, doc, j);
+	return 0;
+}
+
+/* A node that has joined in this pass has no id in the plan, so it is looked for again. */
 static int find_id(struct apply *a, const struct change *c, char **id, struct err *err)
 {
 	if (c->live && c->live->id) {
 		*id = xstrdup(c->live->id);
 		return 0;
 	}
-	struct node_id want = node_id_of_body(c->desired);
-	_cleanup_free_ char *doc = xasprintf("host/%s", want.name), *why = NULL;
+	struct node_id want = node_id_of_resource(c->desired);
+	_cleanup_free_ char *why = NULL;
 	struct snapshot *now = snapshot_new();
 	const json_t *entry = NULL;
-	json_t *info = NULL, *nodes = NULL;
-	int r = -1;
+	int r = look_again(a, want.name, now, err);
 
-	if (engine_get(a->cluster->engine, a->deadline, &info, err, "/info") < 0)
-		goto out;
-	snapshot_put(now, "engine/info", info);
-	if (engine_get(a->cluster->engine, a->deadline, &nodes, err, "/nodes") < 0)
-		goto out;
-	snapshot_put(now, "engine/nodes", nodes);
-	if (snapshot_get(a->snap, doc, NULL))
-		snapshot_put(now, doc, json_deep_copy(snapshot_get(a->snap, doc, NULL)));
-	if (node_find(now, &want, &entry, &why) != NODE_FOUND) {
-		err_set(err, ERR_BLOCKED, "node '%s' (%s): %s", want.name, want.address,
-			why ? why : "it has not joined the swarm");
-		goto out;
-	}
-	*id = xstrdup(json_str(entry, "ID"));
-	r = 0;
-out:
+	if (r == 0 && node_find(now, &want, &entry, &why) == NODE_FOUND)
+		*id = xstrdup(json_str(entry, "ID"));
+	else if (r == 0)
+		r = err_set(err, ERR_BLOCKED, "node '%s' (%s): %s", want.name, want.shown,
+			    why ? why : "it has not joined the swarm");
 	snapshot_free(now);
 	return r;
 }
@@ -552,21 +489,39 @@ static int wait_for_effect(struct apply *a, const struct change *c, const char *
 	}
 }
 
+static int update(struct apply *a, const struct resource *desired, const char *id, struct err *err)
+{
+	_cleanup_json_ json_t *node = NULL, *before = NULL;
+
+	if (engine_get(a->cluster->engine, a->deadline, &node, err, "/nodes/%s", id) < 0)
+		return err_wrap(err, "reading node '%s'", desired->name);
+	json_t *spec = json_object_get(node, "Spec");
+	before = json_deep_copy(spec);
+	overlay(a, desired, spec);
+	if (json_same(before, spec))
+		return 0;
+	if (engine_post(a->cluster->engine, a->deadline, spec, NULL, err, "/nodes/%s/update?version=%lld", id,
+			(long long)json_int(json_object_get(node, "Version"), "Index", 0)) < 0)
+		return err_wrap(err, "updating node '%s'", desired->name);
+	return 0;
+}
+
 static int apply(struct apply *a, const struct change *c, struct err *err)
 {
 	_cleanup_free_ char *id = NULL;
-	_cleanup_json_ json_t *node = NULL, *before = NULL;
 
-	if (find_id(a, c, &id, err) < 0 || engine_get(a->cluster->engine, a->deadline, &node, err, "/nodes/%s", id) < 0)
+	if (find_id(a, c, &id, err) < 0)
 		return err_wrap(err, "reading node '%s'", c->desired->name);
-	json_t *spec = json_object_get(node, "Spec");
-	before = json_deep_copy(spec);
-	overlay(a, c->desired, spec);
-	if (!json_same(before, spec) &&
-	    engine_post(a->cluster->engine, a->deadline, spec, NULL, err, "/nodes/%s/update?version=%lld", id,
-			(long long)json_int(json_object_get(node, "Version"), "Index", 0)) < 0)
-		return err_wrap(err, "updating node '%s'", c->desired->name);
-	return wait_for_effect(a, c, id, err);
+	/* The agent's reports move a node's version, too. What is not ours in it is read again each time. */
+	for (int tries = 1;; tries++) {
+		struct err e = {0};
+		if (update(a, c->desired, id, &e) == 0)
+			return wait_for_effect(a, c, id, err);
+		if (e.code != ERR_OUT_OF_SEQUENCE || tries == UPDATE_TRIES) {
+			*err = e;
+			return -1;
+		}
+	}
 }
 
 const struct kind kind_node = {

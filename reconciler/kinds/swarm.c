@@ -1,77 +1,112 @@
 #include "kinds/cidr.h"
 #include "kinds/kinds.h"
+#include "kinds/member.h"
 #include "kinds/node.h"
 #include "kinds/util.h"
+
+#include <string.h>
 #include "sys/clock.h"
 
 /*
- * The swarm itself: created once, never left, never joined to another. What a
+ * The swarm itself, and who is in it (kinds/member.h): created once, never left. What a
  * swarm is created with (address pools) cannot be changed later (FACTS C).
  */
 
 #define DEFAULT_SUBNET_SIZE 24
 
 static const struct field fields[] = {
+	{"address", 0, NULL}, /* of a member, which it joins with; equal on both sides, as its role */
 	{"advertise_addr", FIELD_CREATE_ONLY, NULL},
 	{"default_addr_pool", FIELD_CREATE_ONLY, NULL},
+	{"former", 0, NULL}, /* of a member, live only: entries of former installations */
+	{"role", 0, NULL},
 	{"subnet_size", FIELD_CREATE_ONLY, "bits"},
 };
+
+static const char *const after[] = {"package", "engine", NULL};
 
 static void needs(const struct spec *spec, struct wants *w)
 {
 	if (spec_wants_swarm(spec)) {
 		want_swarm_list(w, "nodes");
 		want_swarm_list(w, "networks");
+		node_want_infos(spec, w);
 	}
 }
 
-/* The only declared manager; NULL when there is none or more than one, *n says how many. */
-static const struct snode *sole_manager(const struct spec *spec, size_t *n)
+/* Why this manager stands against creating a swarm, in the arena; NULL: it does not. */
+static const char *objection(struct decode *d, const struct snode *manager)
 {
-	const struct snode *nodes = snode_get(spec_root(spec), "nodes"), *manager = NULL;
+	struct arena *a = resource_set_arena(d->out);
+	const char *why = "it was not asked", *shown = snode_shown(snode_get(manager, "address"));
+	const json_t *info = node_info(d->snap, manager->key, &why);
+	const char *state = node_swarm_state(info);
 
-	*n = 0;
+	if (!info && snode_bool(manager, "optional", false))
+		return NULL;
+	if (!info)
+		return arena_printf(
+			a,
+			"a swarm is created only when every manager of the spec is known to be in none, and "
+			"'%s' (%s) is not: %s",
+			manager->key, shown, why);
+	if (json_is_null(info))
+		return arena_printf(a,
+				    "a swarm is created only when every manager of the spec is there, and no Docker "
+				    "engine runs on '%s' (%s)",
+				    manager->key, shown);
+	if (strcmp(state, "inactive") == 0)
+		return NULL;
+	return arena_printf(a,
+			    "manager '%s' (%s) is in a swarm already (%s), and two cannot be made one: point "
+			    "DOCKER_HOST at a manager of that one, or run `docker swarm leave` there if it is to go",
+			    manager->key, shown, *state ? state : "unknown");
+}
+
+static bool block_on_objection(struct decode *d, struct resource *r)
+{
+	const struct snode *nodes = snode_get(spec_root(d->spec), "nodes");
+
 	for (size_t i = 0; i < snode_count(nodes); i++) {
-		if (!str_eq(snode_str(nodes->items[i], "role"), "manager"))
+		const char *why =
+			str_eq(snode_str(nodes->items[i], "role"), "manager") ? objection(d, nodes->items[i]) : NULL;
+		if (!why)
 			continue;
-		manager = nodes->items[i];
-		++*n;
+		resource_block(d->out, r, "%s", why);
+		return true;
 	}
-	return *n == 1 ? manager : NULL;
+	return false;
 }
 
 /* Two swarms that should be one cannot be merged, so a swarm is created only where nothing is in doubt. */
 static void block_unless_creatable(struct decode *d, struct resource *r)
 {
-	size_t n;
-	const struct snode *manager = sole_manager(d->spec, &n);
+	const struct snode *founder = swarm_founder(d->spec);
 	struct cidr address;
 
 	if (!json_bool(snapshot_get(d->snap, "run/options", NULL), "may_init")) {
 		resource_block(d->out, r, "this engine is in no swarm: run `reconcile bootstrap`");
 		return;
 	}
-	if (!manager) {
-		resource_block(d->out, r,
-			       "a swarm is created by its only manager, the spec declares %zu: declare one under "
-			       "`nodes`, and the others once it runs",
-			       n);
+	if (!founder) {
+		resource_block(d->out, r, "a swarm is created by its first manager: declare one under `nodes`");
 		return;
 	}
-	struct node_id id = node_id_of(manager);
-	const struct snode *said = snode_get(manager, "address");
-	if (!node_is_here(d->snap, &id))
+	if (block_on_objection(d, r))
+		return;
+	const struct snode *said = snode_get(founder, "address");
+	if (!node_has_engine(d->snap, founder->key))
 		resource_block(d->out, r,
-			       "the swarm would be created on this machine, but the spec's manager '%s' (%s) is not "
-			       "this machine, or the engine is another machine's: run this there",
-			       id.name, snode_shown(said));
-	else if (!cidr_parse(id.address, &address))
+			       "the swarm is created on manager '%s' (%s), but the engine in use is not its: unset "
+			       "DOCKER_HOST",
+			       founder->key, snode_shown(said));
+	else if (!cidr_parse(snode_scalar(said), &address))
 		resource_block(d->out, r,
 			       "the other nodes will know manager '%s' by its address, which has to be an IP address, "
 			       "not '%s'",
-			       id.name, snode_shown(said));
+			       founder->key, snode_shown(said));
 	else
-		resource_set_field(d->out, r, "advertise_addr", json_string(id.address), said->mark);
+		resource_set_field(d->out, r, "advertise_addr", json_string(snode_scalar(said)), said->mark);
 }
 
 /* The first node of the spec whose address is in the network; NULL: none. */
@@ -184,11 +219,12 @@ static int decode(struct decode *d, struct err *err)
 		resource_set_field(d->out, r, "default_addr_pool", snode_json(pool), pool->mark);
 	if (size && !size->is_default)
 		resource_set_field(d->out, r, "subnet_size", json_integer(size->integer), size->mark);
-	after_refs(d, r, section);
+	common_keys(d, r, section);
 
 	enum swarm_role role = swarm_role(d->snap, &why);
 	if (role == SWARM_NONE)
 		block_unless_creatable(d, r);
+	member_decode(d, role == SWARM_NONE, r);
 	if (role != SWARM_MANAGER)
 		return 0;
 	if (!note_overlapping_networks(d, r))
@@ -218,15 +254,23 @@ static int observe(struct observe *o, struct err *err)
 		observe_unknown(o, "swarm", why);
 		return 0;
 	}
+	member_observe(o);
 	struct resource *r = observe_add(o, want);
 	r->owned = true; /* there is one swarm and nothing to confuse it with */
 	if (role == SWARM_NONE)
 		return 0;
 
-	const json_t *cluster = json_path(snapshot_get(o->snap, "engine/info", NULL), "Swarm.Cluster");
+	const json_t *swarm = json_path(snapshot_get(o->snap, "engine/info", NULL), "Swarm");
+	const json_t *cluster = json_object_get(swarm, "Cluster");
+	if (!json_str(cluster, "ID")) { /* without a leader nobody knows */
+		const char *error = json_str(swarm, "Error");
+		r->presence = UNKNOWN;
+		resource_block(o->out, r, "the manager does not tell what its swarm is: %s",
+			       error && *error ? error : "it does not say why");
+		return 0;
+	}
 	r->presence = PRESENT;
-	if (json_str(cluster, "ID"))
-		r->id = arena_strdup(resource_set_arena(o->out), json_str(cluster, "ID"));
+	r->id = arena_strdup(resource_set_arena(o->out), json_str(cluster, "ID"));
 	observe_field(o, r, want->body, "default_addr_pool", json_object_get(cluster, "DefaultAddrPool"));
 	observe_field(o, r, want->body, "subnet_size", json_object_get(cluster, "SubnetSize"));
 	return 0;
@@ -253,6 +297,8 @@ static int apply(struct apply *a, const struct change *c, struct err *err)
 	const json_t *body = c->desired->body;
 	_cleanup_json_ json_t *init = json_object();
 
+	if (c->desired->node)
+		return member_apply(a, c, err);
 	if (c->action != ACTION_CREATE)
 		return 0;
 	if (!a->cluster->may_init)
@@ -268,12 +314,21 @@ static int apply(struct apply *a, const struct change *c, struct err *err)
 	return wait_for_manager(a, err);
 }
 
+static void explain(const struct observe *o, struct arena *a, struct change *c)
+{
+	if (c->desired && c->desired->node)
+		member_explain(o, a, c);
+}
+
 const struct kind kind_swarm = {
 	.name = "swarm",
+	.after = after,
+	.asks = "creates a swarm",
 	.fields = fields,
 	.n_fields = ARRAY_SIZE(fields),
 	.needs = needs,
 	.decode = decode,
 	.observe = observe,
+	.explain = explain,
 	.apply = apply,
 };

@@ -1,5 +1,7 @@
 #include "kinds/util.h"
 
+#include "model/ignore.h"
+
 #include <string.h>
 
 struct host *cluster_host(const struct cluster *c, const char *node)
@@ -8,6 +10,37 @@ struct host *cluster_host(const struct cluster *c, const char *node)
 		if (str_eq(host_node(c->hosts[i]), node))
 			return c->hosts[i];
 	return NULL;
+}
+
+/* Hosts */
+
+const json_t *host_look(const struct snapshot *snap, struct arena *a, const char *node, const char *name,
+			const char *argument, const char **why)
+{
+	_cleanup_free_ char *doc = xasprintf("host/%s", node);
+	_cleanup_free_ char *look = argument ? xasprintf("%s %s", name, argument) : xstrdup(name);
+	const json_t *host = snapshot_get(snap, doc, why);
+	const json_t *answer = json_object_get(json_object_get(host, "looks"), look);
+	const char *error = json_str(answer, "error");
+
+	if (host && !answer)
+		*why = arena_printf(a, "the probe of node '%s' did not look at '%s'", node, look);
+	else if (error)
+		*why = arena_printf(a, "node '%s': %s", node, error);
+	return error ? NULL : answer;
+}
+
+bool host_look_counts(const struct snapshot *snap, const char *node, const char *name, const char *argument)
+{
+	_cleanup_free_ char *doc = xasprintf("host/%s", node);
+	_cleanup_free_ char *look = argument ? xasprintf("%s %s", name, argument) : xstrdup(name);
+	const json_t *host = snapshot_get(snap, doc, NULL);
+	const json_t *answer = json_object_get(json_object_get(host, "looks"), look);
+
+	if (answer && !json_is_object(answer))
+		return true;
+	return (answer || (!host && snapshot_has(snap, doc))) &&
+	       json_bool(snapshot_get(snap, "run/options", NULL), "may_init");
 }
 
 /* The spec */
@@ -23,9 +56,25 @@ const char *section_name(const struct snode *section)
 	return name && *name ? name : section->key;
 }
 
-void after_refs(struct decode *d, struct resource *r, const struct snode *n)
+/* A section can be two resources: each takes the fields that its kind has. */
+static void take_ignored(struct decode *d, struct resource *r, const struct snode *ignore)
+{
+	const struct kind *k = kind_find(r->kind);
+
+	for (size_t i = 0; i < snode_count(ignore); i++) {
+		const char *path = snode_scalar(ignore->items[i]);
+		_cleanup_free_ char *field = path_field(path ? path : "");
+		if (kind_field(k, field))
+			vec_push(&r->ignore, arena_strdup(resource_set_arena(d->out), path));
+	}
+}
+
+void common_keys(struct decode *d, struct resource *r, const struct snode *n)
 {
 	const struct snode *after = snode_get(n, "after");
+
+	take_ignored(d, r, snode_get(n, "ignore"));
+	r->report_drift = str_eq(snode_str(n, "drift"), "report");
 	for (size_t i = 0; i < snode_count(after); i++) {
 		const char *target = snode_scalar(after->items[i]);
 		if (target)
@@ -99,6 +148,11 @@ static bool is_plain(const char *key)
 	return *key != '\0' && key[strspn(key, "abcdefghijklmnopqrstuvwxyz_")] == '\0';
 }
 
+char *member_path(const char *field, const char *key)
+{
+	return xasprintf(is_plain(key) ? "%s.%s" : "%s[%s]", field, key);
+}
+
 void mark_members(struct resource_set *s, struct resource *r, const char *field, const struct snode *map)
 {
 	for (size_t i = 0; i < snode_count(map); i++) {
@@ -108,7 +162,7 @@ void mark_members(struct resource_set *s, struct resource *r, const char *field,
 			continue;
 		size_t len = map->type == SNODE_MAP ? strlen(text) : strcspn(text, "=");
 		_cleanup_free_ char *key = xasprintf("%.*s", (int)len, text);
-		_cleanup_free_ char *path = xasprintf(is_plain(key) ? "%s.%s" : "%s[%s]", field, key);
+		_cleanup_free_ char *path = member_path(field, key);
 		resource_mark(s, r, path, map->type == SNODE_MAP ? item->key_mark : item->mark);
 	}
 }
@@ -125,6 +179,7 @@ json_t *labels_body(const json_t *labels)
 	json_t *body = json_object();
 	json_object_update(body, (json_t *)labels);
 	json_object_del(body, OWNER_LABEL);
+	json_object_del(body, CONTENT_LABEL);
 	if (json_object_size(body) > 0)
 		return body;
 	json_decref(body);
@@ -200,6 +255,19 @@ struct resource *observe_add(struct observe *o, const struct resource *want)
 	return r;
 }
 
+void observe_as_wanted(struct observe *o, const char *kind)
+{
+	for (size_t i = 0; i < resource_count(o->want); i++) {
+		const struct resource *want = resource_at(o->want, i);
+		if (strcmp(want->kind, kind) != 0)
+			continue;
+		struct resource *r = observe_add(o, want);
+		r->presence = PRESENT;
+		r->ownable = false;
+		json_object_update(r->body, want->body);
+	}
+}
+
 void observe_unknown(struct observe *o, const char *kind, const char *why)
 {
 	for (size_t i = 0; i < resource_count(o->want); i++) {
@@ -229,4 +297,10 @@ const char *engine_name(const struct resource_set *want, const char *kind, const
 {
 	const struct resource *r = resource_find(want, kind, name);
 	return r ? json_str(r->body, "name") : NULL;
+}
+
+void made_meanwhile(struct err *err)
+{
+	if (err->code == ERR_CONFLICT && strstr(err->msg, "already exists"))
+		err->code = ERR_OUT_OF_SEQUENCE;
 }

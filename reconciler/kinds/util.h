@@ -6,8 +6,11 @@
 #include "model/kind.h"
 #include "spec/spec.h"
 
-/* The spec's `after: [kind/name, …]` of the section n: REF_REQUIRES, with its marks. Every kind's decode calls it. */
-void after_refs(struct decode *d, struct resource *r, const struct snode *n);
+/*
+ * The keys that every section has, for the resource r made of section n: `after: [kind/name, …]` as REF_REQUIRES with
+ * its marks, `ignore` as far as r's kind knows the fields, and `drift`. Every kind's decode calls it.
+ */
+void common_keys(struct decode *d, struct resource *r, const struct snode *n);
 
 /* REF_REQUIRES on swarm/<cluster>, when the spec wants a swarm at all; for what can only be made in one. */
 void swarm_ref(struct decode *d, struct resource *r);
@@ -32,8 +35,24 @@ enum swarm_role swarm_role(const struct snapshot *snap, const char **why);
 const json_t *swarm_list(const struct snapshot *snap, const char *doc, const char **why);
 void want_swarm_list(struct wants *w, const char *list); /* "configs", and what swarm_role needs */
 
+/*
+ * What a host's probe saw: the answer to want_look(w, node, name, argument). NULL: unknown, *why (never NULL; in the
+ * arena) says why. JSON null: there is no such thing. Else a string. Borrowed.
+ */
+const json_t *host_look(const struct snapshot *snap, struct arena *a, const char *node, const char *name,
+			const char *argument, const char **why);
+
+/*
+ * Whether what a host would only be asked about (packages, a firewall that may not be there) is a resource of this
+ * pass: when the look has an answer; and in a bootstrap, which prepares hosts, also when it should have one and could
+ * not be had. In a plain pass whatever is wanted of such a host says that it does not answer.
+ */
+bool host_look_counts(const struct snapshot *snap, const char *node, const char *name, const char *argument);
+
 /* Live resource beside the wanted one, body empty, ABSENT and ownable until the caller knows better. */
 struct resource *observe_add(struct observe *o, const struct resource *want);
+/* All wanted resources of the kind are live as they are wanted: what is never written, a gate. */
+void observe_as_wanted(struct observe *o, const char *kind);
 /* All wanted resources of the kind become UNKNOWN live ones. */
 void observe_unknown(struct observe *o, const char *kind, const char *why);
 /*
@@ -44,12 +63,21 @@ struct resource *observe_extra(struct observe *o, const char *kind, const char *
 
 /* A map of scalars, or a list of "KEY=VALUE", as an object of strings; NULL when there is none. New reference. */
 json_t *string_map(const struct snode *n);
-/* Labels for a body: without the ownership label; NULL when none is left. New reference. */
+/* Labels for a body: without those of ours; NULL when none is left. New reference. */
 json_t *labels_body(const json_t *labels);
 /* Labels for the engine: the body's (may be NULL) and the ownership label. New reference. */
 json_t *labels_with_owner(const json_t *labels, const char *cluster);
+/* "labels.a" or "labels[a.b]": the path of a member, as the diff writes it. malloc'ed. */
+char *member_path(const char *field, const char *key);
 /* resource_mark for every member of map: "labels[a.b]", as the diff writes paths. */
 void mark_members(struct resource_set *s, struct resource *r, const char *field, const struct snode *map);
+
+/*
+ * After a creation that the engine refused: when the name is taken although nothing was there, somebody made it since
+ * it was observed, or this program did in a call whose answer was lost. The error then asks for a new plan, which finds
+ * out.
+ */
+void made_meanwhile(struct err *err);
 
 /*
  * The name in the engine of a network, volume, config or secret that the spec

@@ -16,6 +16,8 @@ static const struct field fields[] = {
 	{"options", 0, NULL}, /* as driver */
 };
 
+static const char *const after[] = {"engine", NULL};
+
 static void needs(const struct spec *spec, struct wants *w)
 {
 	if (snode_count(snode_get(spec_root(spec), "volumes")) > 0)
@@ -66,7 +68,7 @@ static int decode_volume(struct decode *d, const struct snode *section, struct e
 	if (name_of(section_name(section), json_object_get(r->body, "options"), &name, err) < 0)
 		return err_wrap(err, "naming volume '%s'", section->key);
 	resource_set_field(d->out, r, "name", json_string(name), mark_of(snode_get(section, "name"), r->mark));
-	after_refs(d, r, section);
+	common_keys(d, r, section);
 	return 0;
 }
 
@@ -162,6 +164,7 @@ static int apply(struct apply *a, const struct change *c, struct err *err)
 
 const struct kind kind_volume = {
 	.name = "volume",
+	.after = after,
 	.fields = fields,
 	.n_fields = ARRAY_SIZE(fields),
 	.adopts = true,

@@ -33,6 +33,8 @@ enum change_state {
 	CHANGE_READY,
 	CHANGE_BLOCKED, /* reason says by what; not applied in this pass */
 	CHANGE_WAITING, /* a gate: reason says for what, retry_after_s when to look again */
+	CHANGE_FAILED,  /* this very spec failed before, or is contested: not tried again by itself; an error of the run
+			 */
 };
 
 struct field_change {

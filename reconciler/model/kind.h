@@ -29,7 +29,7 @@ struct spec;
 struct cluster; /* kinds/cluster.h: the connections a writer needs */
 
 struct fetch {
-	const struct spec *spec;
+	const struct spec *spec; /* NULL where what runs is looked at without one (run/doctor, run/import) */
 	struct cluster *cluster;
 	struct snapshot *snap; /* has what needs() asked for; fetch adds to it */
 	int64_t deadline;      /* clock.h */
@@ -61,7 +61,8 @@ struct apply {
 struct gate {
 	bool met;
 	bool waiting;          /* not met yet, looking again can help; else blocked */
-	char *reason;          /* malloc'ed; what it saw, what it waits for */
+	bool unknown;          /* not met because it could not be looked at: for who judges, nothing is known */
+	char *reason;          /* malloc'ed; what it saw, what it waits for; of one that is met NULL, or what it saw */
 	int64_t retry_after_s; /* 0: unknown */
 };
 
@@ -72,8 +73,10 @@ struct kind {
 	const struct field *fields;
 	size_t n_fields;
 	const char *runs; /* what an update may restart: "tasks", "container"; NULL: nothing of the kind */
-	bool prunes;      /* owned objects that the spec no longer names are removed; else forgotten */
-	bool adopts;      /* a live object that is not owned needs policy.adopt before it is touched */
+	/* What making or changing one does that a person is asked about first: "installs packages"; NULL: nothing. */
+	const char *asks;
+	bool prunes; /* owned objects that the spec no longer names are removed; else forgotten */
+	bool adopts; /* a live object that is not owned needs policy.adopt before it is touched */
 
 	/* Says what has to be observed for this spec. Pure. */
 	void (*needs)(const struct spec *spec, struct wants *w);
@@ -101,6 +104,8 @@ struct kind {
 	 * ERR_OUT_OF_SEQUENCE asks for a new plan.
 	 */
 	int (*apply)(struct apply *a, const struct change *c, struct err *err) MUST_CHECK;
+	/* Optional: how long a change may take by its own settings, in ms; it has the usual time in any case. Pure. */
+	int64_t (*patience_ms)(const struct change *c);
 	/*
 	 * Optional: a gate before the change (ACTION_REMOVE, ACTION_VERIFY), asked at
 	 * plan time with dry set and again right before the change. Must not change anything.

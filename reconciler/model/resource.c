@@ -29,6 +29,8 @@ void resource_set_free(struct resource_set *s)
 		json_decref(r->body);
 		vec_free(&r->refs);
 		vec_free(&r->marks);
+		vec_free(&r->ignore);
+		vec_free(&r->floating);
 	}
 	vec_free(&s->added);
 	vec_free(&s->list);

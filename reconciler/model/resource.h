@@ -57,6 +57,25 @@ struct resource {
 	const char *blocked;
 	const char *note; /* shown beside the plan although nothing changes; NULL: none */
 	/*
+	 * Live: what runs is not what the live object says, as observed ("0 of 2 tasks run: no such image"), whether it
+	 * equals its spec or not; NULL: all is well. The kind's apply then waits for it (ACTION_VERIFY) and writes
+	 * nothing.
+	 */
+	const char *trouble;
+	/* Live: JSON of what a rollback needs to start again what an `absent` entry stops; NULL: nothing runs. */
+	const char *way_back;
+	bool rolled_back;       /* live: the engine undid or gave up the last write (update paused, rolled back) */
+	int64_t rolled_back_at; /* when that write was begun, seconds since the epoch by a manager's clock; 0: not known
+				 */
+	/* Desired: what the spec's `ignore` and `drift` say of it; paths as the diff writes them ("labels[a]",
+	 * "replicas"). */
+	VEC(const char *) ignore;
+	/* Desired: fields whose value others choose within bounds (replicas under `scale`): not part of its
+	 * fingerprint. */
+	VEC(const char *) floating;
+	bool unseen;       /* desired: a dry run does not look at all of it: what it would be named is not known */
+	bool report_drift; /* `drift: report`: what somebody else changed is shown, not repaired */
+	/*
 	 * Desired: what apply writes and the body does not have, base64 (the data of a
 	 * config or secret). Never compared, hashed or shown. Lives in the set's arena.
 	 */

@@ -44,6 +44,11 @@ json_t *snapshot_get(const struct snapshot *s, const char *doc, const char **why
 	return j;
 }
 
+bool snapshot_has(const struct snapshot *s, const char *doc)
+{
+	return json_object_get(s->docs, doc) || json_object_get(s->unknown, doc);
+}
+
 int snapshot_from_json(const json_t *j, struct snapshot **out, struct err *err)
 {
 	const char *doc;

@@ -11,9 +11,18 @@
  *   service/networks            names by id of networks that are in no list
  *   service/digests             digests by image, when tags are resolved again
  *   host/<node>                 the probe of a node (host/host.h)
+ *   info/<node>                 GET /info of that node's own engine; null: none runs there (kinds/node.h)
+ *   host/<node>/<path>          GET /<path> of that node's own engine, where that is not the engine in use
  *   traefik/version             {"Version": "3.6.1"} from its API, or from its image
  *   traefik/overview traefik/routers traefik/static (kinds/traefik/view.h)
- *   run/options                 {"may_init": false}
+ *   traefik/rawdata traefik/neighbours traefik/dynamic (kinds/traefik/moved.h)
+ *   secret/<name>               content of secrets from elsewhere (kinds/secret/secret.h): never to be printed
+ *   run/options                 {"may_init": false, "engine_node": "gmktec"}: the node whose engine is asked, if known
+ *   run/kept                    the section kept of the shared state (state/shared.h), in a rollback only
+ *   kept/<name> absent/<name>   what kinds/kept.c and kinds/absent found for an entry
+ *   run/digests                 {"service/x": "sha256:…"}: image digests that a rollback asks for
+ *   engine/state                GET /configs of the shared state's object alone (state/shared.h): for `status`, which
+ *                               wants no other config
  *
  * A document is there, or observed to be absent (JSON null), or unknown with
  * the reason, which is an error message: what was attempted, what failed.
@@ -35,6 +44,9 @@ void snapshot_put_unknown(struct snapshot *s, const char *doc, const struct err 
  * is unknown or was never asked for; then *why (may be NULL) is the reason.
  */
 json_t *snapshot_get(const struct snapshot *s, const char *doc, const char **why);
+
+/* False when it was never asked for. */
+bool snapshot_has(const struct snapshot *s, const char *doc);
 
 /* A test's file: {"engine/services": […], "traefik/version": {"unknown": "…"}}. */
 int snapshot_from_json(const json_t *j, struct snapshot **out, struct err *err) MUST_CHECK;

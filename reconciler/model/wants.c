@@ -16,6 +16,7 @@ void wants_free(struct wants *w)
 	for (size_t i = 0; i < w->hosts.n; i++) {
 		vec_free(&w->hosts.v[i].dirs);
 		vec_free(&w->hosts.v[i].files);
+		vec_free(&w->hosts.v[i].looks);
 	}
 	vec_free(&w->hosts);
 	vec_free(&w->engine);
@@ -64,6 +65,30 @@ void want_file(struct wants *w, const char *node, const char *path)
 	add_once(w, &h->files, path);
 }
 
+static char *look_text(const char *name, const char *argument)
+{
+	return argument ? xasprintf("%s %s", name, argument) : xstrdup(name);
+}
+
+void want_look(struct wants *w, const char *node, const char *name, const char *argument)
+{
+	struct host_wants *h = host_of(w, node);
+	_cleanup_free_ char *look = look_text(name, argument);
+	add_once(w, &h->looks, look);
+}
+
+void unwant_look(struct wants *w, const char *node, const char *name, const char *argument)
+{
+	struct host_wants *h = host_of(w, node);
+	_cleanup_free_ char *look = look_text(name, argument);
+	size_t n = 0;
+
+	for (size_t i = 0; i < h->looks.n; i++)
+		if (strcmp(h->looks.v[i], look) != 0)
+			h->looks.v[n++] = h->looks.v[i];
+	h->looks.n = n;
+}
+
 void want_exports(struct wants *w, const char *node)
 {
 	host_of(w, node)->exports = true;
@@ -74,5 +99,6 @@ void wants_finish(struct wants *w)
 	for (size_t i = 0; i < w->hosts.n; i++) {
 		vec_push(&w->hosts.v[i].dirs, NULL);
 		vec_push(&w->hosts.v[i].files, NULL);
+		vec_push(&w->hosts.v[i].looks, NULL);
 	}
 }

@@ -50,6 +50,8 @@ static void add(struct diff *d, const char *path, const json_t *from, const json
 	/* In a set the key is the value. */
 	if (fc.mark.hidden && json_is_true(to))
 		fc.path = arena_printf(d->arena, "%s[(value of a variable)]", d->field_name);
+	if (fc.mark.hidden && !last) /* the local history has no variable's value */
+		fc.why = WHY_SPEC;
 	fc.secret = fc.mark.hidden || (d->field && d->field->flags & FIELD_SECRET);
 	vec_push(&d->change->fields, fc);
 	if (disruption_of(d->field) > d->change->disruption)

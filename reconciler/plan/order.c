@@ -57,6 +57,22 @@ static struct node *find_node(struct orderer *o, const char *key)
 	return NULL;
 }
 
+static struct node *find_pruned(struct orderer *o, const char *key)
+{
+	for (size_t i = o->n_wanted; i < o->n_nodes; i++) {
+		const struct resource *r = o->nodes[i].resource;
+		size_t len = strlen(r->kind);
+		if (strncmp(key, r->kind, len) == 0 && key[len] == '/' && strcmp(key + len + 1, r->name) == 0)
+			return &o->nodes[i];
+	}
+	return NULL;
+}
+
+static bool is_of(const struct change *c, const struct resource *r)
+{
+	return c->desired && strcmp(c->desired->name, r->name) == 0 && strcmp(c->desired->kind, r->kind) == 0;
+}
+
 static void make_nodes(struct orderer *o)
 {
 	const struct plan_input *in = o->in;
@@ -71,8 +87,8 @@ static void make_nodes(struct orderer *o)
 		n->rank = n->kind ? kind_rank(in, n->kind, 0) : 0;
 		n->change = NO_CHANGE;
 		n->seen_by = NO_CHANGE;
-		/* plan_make adds changes in the same order as resource_at. */
-		if (next < o->plan->changes.n && o->plan->changes.v[next].desired == n->resource)
+		/* plan_make adds changes in the same order as resource_at; a desired resource may be its own copy. */
+		if (next < o->plan->changes.n && is_of(&o->plan->changes.v[next], n->resource))
 			n->change = next++;
 	}
 	o->n_nodes = o->n_wanted;
@@ -199,12 +215,20 @@ static bool contains(const size_t *v, size_t n, size_t x)
 	return false;
 }
 
+/* For tasks that do not run: they can start to whatever becomes of what the resource needs. */
+static bool only_waits(const struct change *c)
+{
+	return c->action == ACTION_VERIFY && c->kind->apply;
+}
+
 /* What is in sync is done at once, but order passes through it: a → in sync → c keeps a before c. */
 static void collect(struct orderer *o, struct change *c, size_t self, const struct node *n, bool direct, size_t stamp)
 {
 	for (size_t k = 0; k < n->resource->refs.n; k++) {
 		const struct ref *ref = &n->resource->refs.v[k];
 		struct node *dep = find_node(o, ref->target);
+		if (!dep && n >= o->nodes + o->n_wanted)
+			dep = find_pruned(o, ref->target);
 		if (!dep || (dep->seen_by == stamp && !direct))
 			continue;
 		dep->seen_by = stamp;
@@ -217,17 +241,10 @@ static void collect(struct orderer *o, struct change *c, size_t self, const stru
 			continue;
 		if (!contains(c->after.v, c->after.n, at))
 			vec_push(&c->after, at);
-		if (direct && ref->type == REF_REQUIRES && !contains(c->requires.v, c->requires.n, at))
+		if (direct && ref->type == REF_REQUIRES && !only_waits(c) &&
+		    !contains(c->requires.v, c->requires.n, at))
 			vec_push(&c->requires, at);
 	}
-}
-
-static void hold_dependents(struct plan *plan)
-{
-	for (size_t i = 0; i < plan->changes.n; i++)
-		if (plan->changes.v[i].state != CHANGE_READY)
-			plan_hold(plan, i, plan->changes.v[i].state, plan->changes.v[i].reason,
-				  plan->changes.v[i].retry_after_s);
 }
 
 size_t plan_order(struct plan *plan, const struct plan_input *in)
@@ -239,13 +256,12 @@ size_t plan_order(struct plan *plan, const struct plan_input *in)
 	make_nodes(&o);
 	size_t gates = add_gates(&o);
 	sort_changes(&o);
-	for (size_t i = 0; i < o.n_wanted; i++) {
+	for (size_t i = 0; i < o.n_nodes; i++) {
 		if (o.nodes[i].change == NO_CHANGE)
 			continue;
 		size_t at = o.position[o.nodes[i].change];
 		collect(&o, &plan->changes.v[at], at, &o.nodes[i], true, at);
 	}
-	hold_dependents(plan);
 	vec_free(&o.order);
 	free(o.nodes);
 	free(o.position);

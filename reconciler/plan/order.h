@@ -6,10 +6,10 @@
 #include "plan/plan.h"
 
 /*
- * Sorts plan->changes, fills `after` and `requires`, holds what requires a
- * blocked change, and adds an ACTION_VERIFY for every gate that a change
- * requires, that looks at something a change touches, or that was unmet. Returns how many it
- * added. A cycle blocks the change that closes it.
+ * Sorts plan->changes, fills `after` and `requires`, and adds an ACTION_VERIFY
+ * for every gate that a change requires, that looks at something a change
+ * touches, or that was unmet. Returns how many it added. A cycle blocks the
+ * change that closes it.
  */
 size_t plan_order(struct plan *plan, const struct plan_input *in);
 

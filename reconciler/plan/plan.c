@@ -2,6 +2,7 @@
 
 #include "base/str.h"
 #include "plan/diff.h"
+#include "plan/hold.h"
 #include "plan/order.h"
 
 #include <string.h>
@@ -26,6 +27,7 @@ static const char *const state_names[] = {
 	[CHANGE_READY] = "ready",
 	[CHANGE_BLOCKED] = "blocked",
 	[CHANGE_WAITING] = "waiting",
+	[CHANGE_FAILED] = "failed",
 };
 
 const char *action_name(enum action a)
@@ -52,6 +54,7 @@ struct planner {
 	const struct plan_input *in;
 	struct plan *plan;
 	const struct kind *kind; /* of the resource being planned */
+	bool drifted;            /* it differs, and that is only reported */
 	struct observe observe;  /* for explain */
 };
 
@@ -63,7 +66,7 @@ const struct kind *plan_input_kind(const struct plan_input *in, const char *name
 	return NULL;
 }
 
-static bool is_adopted(const struct plan_input *in, const char *key)
+static bool may_adopt(const struct plan_input *in, const char *key)
 {
 	for (const char *const *a = in->adopt; a && *a; a++)
 		if (strcmp(*a, key) == 0)
@@ -95,6 +98,14 @@ static enum why summarize_why(const struct change *c)
 	return w;
 }
 
+/* Without a record of what was applied: the spec is the same, so it is the cluster that changed. */
+static void explain_same_spec(const struct planner *p, struct change *c)
+{
+	for (size_t i = 0; p->in->same_spec && i < c->fields.n; i++)
+		if (c->fields.v[i].why == WHY_SPEC)
+			c->fields.v[i].why = WHY_DRIFT;
+}
+
 static const char *nothing_observed(const struct planner *p, const struct resource *live)
 {
 	return live && live->blocked ? live->blocked
@@ -106,7 +117,8 @@ static void decide(struct planner *p, struct change *c, bool replaces)
 {
 	const struct resource *desired = c->desired, *live = c->live;
 	bool unowned = live && live->presence == PRESENT && c->kind->adopts && !live->owned;
-	bool adopted = unowned && is_adopted(p->in, c->key);
+	bool known = unowned && !live->ownable && hold_is_adopted(p->in, c->key, live);
+	bool adopted = known || (unowned && may_adopt(p->in, c->key));
 
 	if (desired->presence == ABSENT) {
 		c->action = c->fields.n ? ACTION_REMOVE : ACTION_NONE;
@@ -120,6 +132,9 @@ static void decide(struct planner *p, struct change *c, bool replaces)
 		c->action = ACTION_ADOPT;
 	} else if (c->fields.n) {
 		c->action = ACTION_UPDATE;
+	} else if (adopted && !known && live->id && p->in->shared) {
+		c->action = ACTION_ADOPT;
+		c->effect = "its id is remembered, nothing of it changes";
 	} else {
 		c->action = ACTION_NONE;
 	}
@@ -142,6 +157,12 @@ static bool plan_wanted(struct planner *p, const struct resource *desired, struc
 	const char *create_only = "";
 	bool replaces = false;
 
+	p->drifted = false;
+	if (seen && live->presence == PRESENT && !desired->external) {
+		const struct resource *settled = hold_drift(p->plan, p->in, p->kind, desired, live);
+		p->drifted = settled != desired;
+		desired = settled;
+	}
 	*c = (struct change){.kind = p->kind, .desired = desired, .live = live && seen ? live : NULL};
 	c->key = arena_printf(p->plan->arena, "%s/%s", desired->kind, desired->name);
 	if (desired->note)
@@ -156,6 +177,10 @@ static bool plan_wanted(struct planner *p, const struct resource *desired, struc
 				      : nothing_observed(p, live));
 		return c->action != ACTION_NONE;
 	}
+	if (seen && live->presence == ABSENT && desired->presence == PRESENT && hold_is_gone(p->plan, p->in, desired)) {
+		p->drifted = true;
+		return false;
+	}
 	if (seen && live->presence == PRESENT)
 		replaces = diff_bodies(p->plan->arena, p->kind, desired, live, json_object_get(p->in->last, c->key), c,
 				       &create_only);
@@ -164,6 +189,8 @@ static bool plan_wanted(struct planner *p, const struct resource *desired, struc
 			    &create_only);
 	if (*create_only)
 		note(p, c->key, create_only, desired->mark);
+	hold_hidden(p->plan, p->in, c, c->key);
+	explain_same_spec(p, c);
 	decide(p, c, replaces);
 	c->why = summarize_why(c);
 
@@ -175,7 +202,40 @@ static bool plan_wanted(struct planner *p, const struct resource *desired, struc
 		c->action = ACTION_UPDATE;
 	if (c->action != ACTION_NONE && seen && p->kind->explain)
 		p->kind->explain(&p->observe, p->plan->arena, c);
-	return c->action != ACTION_NONE;
+	if (!seen || !live->trouble)
+		return c->action != ACTION_NONE;
+	if (c->action == ACTION_NONE)
+		hold_trouble(p->plan, p->in, c);
+	else
+		note(p, c->key, live->trouble, desired->mark);
+	return true;
+}
+
+static bool has_change(const struct plan *plan, const char *key)
+{
+	for (size_t i = 0; i < plan->changes.n; i++)
+		if (plan->changes.v[i].action != ACTION_VERIFY && strcmp(plan->changes.v[i].key, key) == 0)
+			return true;
+	return false;
+}
+
+/* What a live resource refers to still uses it, and lets go of it only by a change. */
+static bool is_let_go(const struct plan *plan, const struct resource *live)
+{
+	for (size_t i = 0; i < live->refs.n; i++)
+		if (!has_change(plan, live->refs.v[i].target))
+			return false;
+	return true;
+}
+
+static void keep_what_is_used(struct plan *plan, size_t first)
+{
+	size_t n = first;
+
+	for (size_t i = first; i < plan->changes.n; i++)
+		if (is_let_go(plan, plan->changes.v[i].live))
+			plan->changes.v[n++] = plan->changes.v[i];
+	plan->changes.n = n;
 }
 
 static void plan_prune(struct planner *p, size_t first)
@@ -195,6 +255,7 @@ static void plan_prune(struct planner *p, size_t first)
 			k->explain(&p->observe, plan->arena, &c);
 		vec_push(&plan->changes, c);
 	}
+	keep_what_is_used(plan, first);
 	size_t n = plan->changes.n - first;
 	if ((int64_t)n <= p->in->max_deletions)
 		return;
@@ -226,12 +287,16 @@ struct plan *plan_make(const struct plan_input *in)
 			continue;
 		if (plan_wanted(&p, desired, &c))
 			vec_push(&plan->changes, c);
-		else if (!desired->external)
+		else if (!desired->external && !p.drifted)
 			plan->in_sync++;
 	}
 	if (in->prune)
 		plan_prune(&p, plan->changes.n);
 	plan->in_sync -= plan_order(plan, in);
+	hold_others(plan, in);
+	hold_changes(plan, in);
+	plan_hold_dependents(plan);
+	hold_pruning(plan);
 	return plan;
 }
 
@@ -244,8 +309,13 @@ void plan_free(struct plan *p)
 		vec_free(&p->changes.v[i].after);
 		vec_free(&p->changes.v[i].requires);
 	}
+	for (size_t i = 0; i < p->bodies.n; i++)
+		json_decref(p->bodies.v[i]);
+	vec_free(&p->bodies);
 	vec_free(&p->changes);
 	vec_free(&p->notes);
+	vec_free(&p->held);
+	vec_free(&p->left_out);
 	arena_free(p->arena);
 	free(p);
 }
@@ -264,10 +334,23 @@ struct plan_summary plan_summarize(const struct plan *p)
 			s.blocked++;
 		else if (c->state == CHANGE_WAITING)
 			s.waiting++;
+		else if (c->state == CHANGE_FAILED)
+			s.failed++;
 		else if (by_action[c->action])
 			(*by_action[c->action])++;
 	}
 	return s;
+}
+
+bool plan_mentions(const struct plan *p, const char *key)
+{
+	for (size_t i = 0; i < p->changes.n; i++)
+		if (strcmp(p->changes.v[i].key, key) == 0)
+			return true;
+	for (size_t i = 0; i < p->left_out.n; i++)
+		if (strcmp(p->left_out.v[i], key) == 0)
+			return true;
+	return false;
 }
 
 bool plan_is_empty(const struct plan *p)
@@ -275,7 +358,7 @@ bool plan_is_empty(const struct plan *p)
 	return p->changes.n == 0;
 }
 
-bool plan_has_ready(const struct plan *p)
+bool plan_changes_something(const struct plan *p)
 {
 	for (size_t i = 0; i < p->changes.n; i++)
 		if (p->changes.v[i].state == CHANGE_READY && p->changes.v[i].action != ACTION_VERIFY)
@@ -283,14 +366,21 @@ bool plan_has_ready(const struct plan *p)
 	return false;
 }
 
-bool plan_is_destructive(const struct plan *p)
+bool plan_has_ready(const struct plan *p)
 {
 	for (size_t i = 0; i < p->changes.n; i++) {
 		const struct change *c = &p->changes.v[i];
-		if (c->state == CHANGE_READY &&
-		    (c->action == ACTION_DELETE || c->action == ACTION_REMOVE || c->action == ACTION_REPLACE))
+		if (c->state == CHANGE_READY && (c->action != ACTION_VERIFY || c->kind->apply))
 			return true;
 	}
+	return false;
+}
+
+bool plan_is_destructive(const struct plan *p)
+{
+	for (size_t i = 0; i < p->changes.n; i++)
+		if (p->changes.v[i].state == CHANGE_READY && change_is_destructive(&p->changes.v[i]))
+			return true;
 	return false;
 }
 
@@ -305,22 +395,32 @@ int64_t plan_retry_after(const struct plan *p)
 	return first;
 }
 
-/* Requirements point backwards, so one walk forward reaches everything. */
-void plan_hold(struct plan *p, size_t first, enum change_state state, const char *reason, int64_t retry_after_s)
+/* A failure is the failed one's own: what needs it is blocked. */
+static void hold_for(struct plan *p, struct change *c, const struct change *dep)
 {
-	p->changes.v[first].state = state;
-	p->changes.v[first].reason = arena_strdup(p->arena, reason);
-	p->changes.v[first].retry_after_s = retry_after_s;
-	for (size_t i = first + 1; i < p->changes.n; i++) {
+	bool failed = dep->state == CHANGE_FAILED;
+
+	c->state = failed ? CHANGE_BLOCKED : dep->state;
+	c->reason = arena_printf(p->arena, "needs %s, which %s %s", dep->key, failed ? "has" : "is",
+				 change_state_name(dep->state));
+	c->retry_after_s = dep->retry_after_s;
+}
+
+/* Requirements point backwards, so one walk forward reaches everything. */
+void plan_hold_dependents(struct plan *p)
+{
+	for (size_t i = 0; i < p->changes.n; i++) {
 		struct change *c = &p->changes.v[i];
-		for (size_t k = 0; c->state == CHANGE_READY && k < c->requires.n; k++) {
-			const struct change *dep = &p->changes.v[c->requires.v[k]];
-			if (dep->state == CHANGE_READY)
-				continue;
-			c->state = dep->state;
-			c->reason = arena_printf(p->arena, "needs %s, which is %s", dep->key,
-						 change_state_name(dep->state));
-			c->retry_after_s = dep->retry_after_s;
-		}
+		for (size_t k = 0; c->state == CHANGE_READY && k < c->requires.n; k++)
+			if (p->changes.v[c->requires.v[k]].state != CHANGE_READY)
+				hold_for(p, c, &p->changes.v[c->requires.v[k]]);
 	}
+}
+
+void plan_hold(struct plan *p, size_t i, enum change_state state, const char *reason, int64_t retry_after_s)
+{
+	p->changes.v[i].state = state;
+	p->changes.v[i].reason = arena_strdup(p->arena, reason);
+	p->changes.v[i].retry_after_s = retry_after_s;
+	plan_hold_dependents(p);
 }

@@ -25,6 +25,9 @@ void render_summary(const struct plan *p, struct str *out);
 /* A field's value for people: "30s", "16 GiB", "\"text\""; long ones are cut. NULL: "(not set)". */
 void render_value(const struct kind *k, const char *path, const json_t *value, struct str *out);
 
+/* The change's reason; in brief when it is told above the plan already (plan.held). */
+const char *render_reason(const struct plan *p, const struct change *c);
+
 /*
  * True when change b is held for the very reason of a, and nothing else is known of either, as when nothing could be
  * observed: told once, it stands for both.

@@ -56,13 +56,16 @@ static json_t *change_json(const struct plan *p, const struct change *c)
 json_t *render_json(const struct plan *p, const struct render_context *ctx)
 {
 	const struct plan_summary s = plan_summarize(p);
-	json_t *j = json_object(), *changes = json_array(), *notes = json_array();
+	json_t *j = json_object(), *held = json_array(), *changes = json_array(), *notes = json_array();
 
 	json_set_int(j, "format", PLAN_FORMAT);
 	json_set_str(j, "cluster", ctx->cluster);
 	json_set_str(j, "source", ctx->source);
 	json_set_str(j, "commit", ctx->commit);
 	json_set_str(j, "engine", ctx->engine);
+	for (size_t i = 0; i < p->held.n; i++)
+		json_array_append_new(held, json_string(p->held.v[i].text));
+	json_set(j, "held", held);
 	for (size_t i = 0; i < p->changes.n; i++)
 		json_array_append_new(changes, change_json(p, &p->changes.v[i]));
 	json_set(j, "changes", changes);
@@ -73,9 +76,10 @@ json_t *render_json(const struct plan *p, const struct render_context *ctx)
 	}
 	json_set(j, "notes", notes);
 	json_set(j, "summary",
-		 json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "create", (json_int_t)s.create, "adopt",
+		 json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "create", (json_int_t)s.create, "adopt",
 			   (json_int_t)s.adopt, "update", (json_int_t)s.update, "replace", (json_int_t)s.replace,
 			   "remove", (json_int_t)s.remove, "verify", (json_int_t)s.verify, "blocked",
-			   (json_int_t)s.blocked, "waiting", (json_int_t)s.waiting, "in_sync", (json_int_t)p->in_sync));
+			   (json_int_t)s.blocked, "waiting", (json_int_t)s.waiting, "failed", (json_int_t)s.failed,
+			   "in_sync", (json_int_t)p->in_sync));
 	return j;
 }

@@ -61,20 +61,34 @@ static const char *restarts_cell(const struct change *c)
 	return c->disruption == DISRUPTS_NOTHING ? "no" : c->disruption == DISRUPTS_EVICT ? "may move" : "**yes**";
 }
 
-void render_markdown(const struct plan *p, const struct render_context *ctx, struct str *s)
+void render_markdown(const struct plan *p, const struct render_context *ctx, struct str *out)
 {
+	_cleanup_str_ struct str text = {0};
+	struct str *s = &text;
+
 	str_addf(s, "### reconcile: cluster ");
 	add_code(s, ctx->cluster);
 	str_adds(s, "\n\n");
 	render_summary(p, s);
 	str_adds(s, "\n");
+	for (size_t i = 0; i < p->held.n; i++) {
+		str_adds(s, "\n> ⚠️ ");
+		add_cell(s, p->held.v[i].text);
+		str_adds(s, "\n");
+	}
 	if (p->changes.n)
 		str_adds(s, "\n| | resource | action | restarts | remarks |\n|---|---|---|---|---|\n");
 	for (size_t i = 0; i < p->changes.n; i++) {
 		const struct change *c = &p->changes.v[i];
 		bool held = c->state != CHANGE_READY;
-		const char *remark = i && render_same_reason(c - 1, c) ? "as above" : held ? c->reason : c->effect;
-		str_addf(s, "| %s | ", held ? "⚠️" : c->disruption == DISRUPTS_REMOVE ? "🗑" : "");
+		const char *remark = i && render_same_reason(c - 1, c) ? "as above"
+				     : held                            ? render_reason(p, c)
+								       : c->effect;
+		str_addf(s, "| %s | ",
+			 c->state == CHANGE_FAILED          ? "❌"
+			 : held                             ? "⚠️"
+			 : c->disruption == DISRUPTS_REMOVE ? "🗑"
+							    : "");
 		add_code(s, c->key);
 		str_addf(s, " | %s | %s | ", held ? change_state_name(c->state) : action_name(c->action),
 			 restarts_cell(c));
@@ -103,4 +117,5 @@ void render_markdown(const struct plan *p, const struct render_context *ctx, str
 		add_cell(s, p->notes.v[i].text);
 		str_addc(s, '\n');
 	}
+	str_add_visible(out, str_cstr(s), s->len);
 }

@@ -29,10 +29,31 @@ struct out {
 	bool color;
 };
 
+/* Text of others must not paint: a colour is a byte that UTF-8 never has and its number until all is written. */
+#define PAINT '\xff'
+
 static void paint(struct out *o, enum color c)
 {
-	if (o->color)
-		str_adds(o->s, codes[c]);
+	if (!o->color)
+		return;
+	str_addc(o->s, PAINT);
+	str_addc(o->s, (char)('0' + c));
+}
+
+static void show(const struct str *painted, struct str *out)
+{
+	const char *at = str_cstr(painted), *end = at + painted->len;
+
+	while (at < end) {
+		const char *next = memchr(at, PAINT, (size_t)(end - at));
+		str_add_visible(out, at, (size_t)((next ? next : end) - at));
+		if (!next)
+			return;
+		size_t c = next + 1 < end ? (size_t)(next[1] - '0') : ARRAY_SIZE(codes);
+		if (c < ARRAY_SIZE(codes))
+			str_adds(out, codes[c]);
+		at = next + 1 + (c < ARRAY_SIZE(codes));
+	}
 }
 
 static void add_mark(struct out *o, struct mark m)
@@ -57,6 +78,19 @@ static void add_lines(struct out *o, const char *indent, const char *text)
 	}
 }
 
+/* Where the spec says it, beside what is said of the resource: another file of its stack, or another line. */
+static void put_place(struct out *o, struct mark m, const struct resource *desired)
+{
+	if (!m.line || !desired || (m.line == desired->mark.line && (!m.file || str_eq(m.file, desired->mark.file))))
+		return;
+	paint(o, DIM);
+	if (!m.file || str_eq(m.file, desired->mark.file))
+		str_addf(o->s, "  line %d", m.line);
+	else
+		str_addf(o->s, "  %s:%d", m.file, m.line);
+	paint(o, PLAIN);
+}
+
 static void add_field(struct out *o, const struct change *c, const struct field_change *f)
 {
 	str_addf(o->s, INDENT "%s: ", f->path);
@@ -77,11 +111,7 @@ static void add_field(struct out *o, const struct change *c, const struct field_
 		str_addf(o->s, "  %s", why_text[f->why]);
 		paint(o, PLAIN);
 	}
-	if (f->mark.line && c->desired && f->mark.line != c->desired->mark.line) {
-		paint(o, DIM);
-		str_addf(o->s, "  line %d", f->mark.line);
-		paint(o, PLAIN);
-	}
+	put_place(o, f->mark, c->desired);
 	str_addc(o->s, '\n');
 }
 
@@ -101,6 +131,14 @@ static bool says_only_why(const struct change *c)
 	return c->state != CHANGE_READY && c->fields.n == 0 && !c->effect;
 }
 
+const char *render_reason(const struct plan *p, const struct change *c)
+{
+	for (size_t i = 0; i < p->held.n; i++)
+		if (p->held.v[i].brief && strcmp(p->held.v[i].text, c->reason) == 0)
+			return p->held.v[i].brief;
+	return c->reason;
+}
+
 bool render_same_reason(const struct change *a, const struct change *b)
 {
 	return a->state == b->state && says_only_why(a) && says_only_why(b) && strcmp(a->reason, b->reason) == 0;
@@ -118,7 +156,7 @@ static void add_headline(struct out *o, const struct change *c)
 {
 	bool held = c->state != CHANGE_READY;
 
-	paint(o, held ? BOLD : style[c->action].color);
+	paint(o, c->state == CHANGE_FAILED ? RED : held ? BOLD : style[c->action].color);
 	str_addf(o->s, "  %c %-8s ", held ? '!' : style[c->action].sign,
 		 held ? change_state_name(c->state) : action_name(c->action));
 	str_adds(o->s, c->key);
@@ -138,7 +176,7 @@ static void add_change(struct out *o, const struct plan *p, size_t index)
 		if (render_same_reason(c, &p->changes.v[i]))
 			add_headline(o, &p->changes.v[i]);
 	if (held)
-		add_lines(o, INDENT, c->reason);
+		add_lines(o, INDENT, render_reason(p, c));
 	if (may_restart(c) && !held)
 		str_addf(o->s, INDENT "restarts %s: %s\n", c->kind->runs, restarts(c) ? "yes" : "no");
 	if (c->effect)
@@ -162,8 +200,9 @@ void render_summary(const struct plan *p, struct str *out)
 		size_t n;
 		const char *text;
 	} parts[] = {
-		{s.create, "to create"}, {s.adopt, "to adopt"},   {s.update, "to update"}, {s.replace, "to replace"},
-		{s.remove, "to remove"}, {s.verify, "to verify"}, {s.waiting, "waiting"},  {s.blocked, "blocked"},
+		{s.create, "to create"},   {s.adopt, "to adopt"},   {s.update, "to update"},
+		{s.replace, "to replace"}, {s.remove, "to remove"}, {s.verify, "to verify"},
+		{s.waiting, "waiting"},    {s.blocked, "blocked"},  {s.failed, "failed"},
 	};
 	const char *separator = "";
 
@@ -178,14 +217,24 @@ void render_summary(const struct plan *p, struct str *out)
 	str_addf(out, "; %zu in sync.", p->in_sync);
 }
 
-void render_text(const struct plan *p, const struct render_context *ctx, struct str *s)
+void render_text(const struct plan *p, const struct render_context *ctx, struct str *out)
 {
+	_cleanup_str_ struct str painted = {0};
+	struct str *s = &painted;
 	struct out o = {.s = s, .color = ctx->color};
 
 	str_addf(s, "Cluster %s: %s", ctx->cluster, ctx->source);
 	if (ctx->commit)
 		str_addf(s, " (commit %.12s)", ctx->commit);
 	str_addf(s, " against %s\n\n", ctx->engine);
+	for (size_t i = 0; i < p->held.n; i++) {
+		paint(&o, BOLD);
+		str_addf(s, "  ! %s", p->held.v[i].text);
+		paint(&o, PLAIN);
+		str_addc(s, '\n');
+	}
+	if (p->held.n)
+		str_addc(s, '\n');
 	for (size_t i = 0; i < p->changes.n; i++)
 		if (!is_told(p, i))
 			add_change(&o, p, i);
@@ -203,4 +252,5 @@ void render_text(const struct plan *p, const struct render_context *ctx, struct 
 	render_summary(p, s);
 	paint(&o, PLAIN);
 	str_addc(s, '\n');
+	show(s, out);
 }

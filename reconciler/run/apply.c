@@ -1,6 +1,7 @@
 #include "run/apply.h"
 
 #include "sys/clock.h"
+#include "sys/mutation.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -75,11 +76,26 @@ static int pass_gate(struct apply *a, const struct change *c, struct step_result
 	return g.met ? 0 : -1;
 }
 
+static int64_t step_timeout(const struct change *c)
+{
+	int64_t ms = c->kind->patience_ms ? c->kind->patience_ms(c) : 0;
+	return ms > STEP_TIMEOUT_MS ? ms : STEP_TIMEOUT_MS;
+}
+
+/* No failure: the next plan shows it as held. */
+static void hold_if_suspended(struct step_result *r)
+{
+	if (r->err.code != ERR_SUSPENDED)
+		return;
+	r->held = true;
+	r->reason = xstrdup(r->err.msg);
+}
+
 static struct step_result *make_change(struct worker *w, const struct change *c)
 {
 	const struct apply_options *o = w->pool->o;
 	struct step_result *r = xcalloc(1, sizeof(*r));
-	int64_t start = clock_ms(), limit = start + STEP_TIMEOUT_MS;
+	int64_t start = clock_ms(), limit = start + step_timeout(c);
 	struct apply a = {
 		.cluster = &w->cluster,
 		.snap = o->snap,
@@ -89,8 +105,12 @@ static struct step_result *make_change(struct worker *w, const struct change *c)
 		.deadline = limit < o->deadline ? limit : o->deadline,
 	};
 
-	if (pass_gate(&a, c, r) == 0 && c->kind->apply && c->kind->apply(&a, c, &r->err) < 0)
+	mutation_set_subject(c->key);
+	if (pass_gate(&a, c, r) == 0 && c->kind->apply && c->kind->apply(&a, c, &r->err) < 0) {
+		hold_if_suspended(r);
 		err_wrap(&r->err, "%s", c->key);
+	}
+	mutation_set_subject(NULL);
 	r->ms = clock_ms() - start;
 	return r;
 }
@@ -137,6 +157,12 @@ static bool next_event(struct pool *p, struct event *e)
 	return got;
 }
 
+/* Whether the change was made is not known; the next observation tells. */
+static bool broke_off(enum err_code code)
+{
+	return code == ERR_OUT_OF_SEQUENCE || code == ERR_UNREACHABLE || code == ERR_PROTOCOL;
+}
+
 static void take_result(struct pool *p, struct schedule *s, size_t i, struct step_result *step, struct apply_result *r)
 {
 	const struct change *c = &p->plan->changes.v[i];
@@ -157,6 +183,7 @@ static void take_result(struct pool *p, struct schedule *s, size_t i, struct ste
 	}
 	if (!ok && !step->held) {
 		r->out_of_sequence &= step->err.code == ERR_OUT_OF_SEQUENCE;
+		r->disconnected &= broke_off(step->err.code);
 		if (r->worst == ERR_NONE || err_exit_status(step->err.code) == 1)
 			r->worst = step->err.code;
 	}
@@ -237,6 +264,7 @@ static int start_workers(struct pool *p, struct worker *workers, struct err *err
 		struct worker *w = &workers[i];
 		w->pool = p;
 		w->cluster = *p->o->cluster;
+		w->cluster.node_engines = NULL;
 		if (engine_dup(p->o->cluster->engine, &w->cluster.engine, err) < 0)
 			return -1;
 		int rc = pthread_create(&w->thread, NULL, work, w);
@@ -259,6 +287,7 @@ static void stop_workers(struct pool *p, struct worker *workers)
 		if (!workers[i].started)
 			continue;
 		pthread_join(workers[i].thread, NULL);
+		cluster_close_engines(&workers[i].cluster);
 		engine_close(workers[i].cluster.engine);
 	}
 }
@@ -271,7 +300,7 @@ int apply_plan(const struct plan *plan, const struct apply_options *o, struct ap
 	pthread_condattr_t monotonic;
 	int rc;
 
-	*r = (struct apply_result){.out_of_sequence = true};
+	*r = (struct apply_result){.out_of_sequence = true, .disconnected = true};
 	pthread_mutex_init(&p.lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -284,6 +313,7 @@ int apply_plan(const struct plan *plan, const struct apply_options *o, struct ap
 		run_schedule(&p, s, r);
 	stop_workers(&p, workers);
 	r->out_of_sequence &= r->failed > 0;
+	r->disconnected &= r->failed > 0;
 	if (rc == 0)
 		tell_not_started(&p, s, r);
 

@@ -31,6 +31,7 @@ struct apply_result {
 	size_t interrupted;   /* sent, but not waited for: neither done nor failed */
 	enum err_code worst;  /* of the failed steps: what decides the exit status */
 	bool out_of_sequence; /* every failure was one: a new plan can help */
+	bool disconnected;    /* every failure was that, or a connection that broke: looking again can help */
 	bool cancelled;
 };
 

@@ -1,9 +1,19 @@
 #include "run/observe.h"
 
+#include "model/ignore.h"
 #include "plan/plan.h"
+#include "run/shared.h"
 #include "sys/clock.h"
+#include "sys/hash.h"
 
+#include <stdio.h>
 #include <string.h>
+
+/* One host that hangs must not take the whole time of an observation. */
+#define PROBE_TIMEOUT_MS 25000
+/* A pass that changes something observes twice and more: who was silent is not waited for each time. */
+#define SILENT_MS 30000
+#define SLOW_MS 2000
 
 static const struct list {
 	const char *name;
@@ -20,42 +30,6 @@ static const struct list {
 	{"swarm", "/swarm", JSON_OBJECT},
 	{"volumes", "/volumes", JSON_OBJECT},
 };
-
-int session_open(const struct spec *spec, const char *docker_host, struct session **out, struct err *err)
-{
-	const struct snode *nodes = snode_get(spec_root(spec), "nodes");
-	const struct engine_options eo = {.host = docker_host};
-	struct session *s = xcalloc(1, sizeof(*s));
-
-	s->cluster.name = spec_cluster(spec);
-	s->cluster.traefik_api = snode_str(snode_get(spec_root(spec), "traefik"), "api");
-	if (engine_open(&eo, &s->cluster.engine, err) < 0)
-		goto fail;
-	for (size_t i = 0; i < snode_count(nodes); i++) {
-		struct host *h;
-		if (host_open(nodes->items[i]->key, snode_str(nodes->items[i], "address"), &h, err) < 0)
-			goto fail;
-		vec_push(&s->hosts, h);
-	}
-	s->cluster.hosts = s->hosts.v;
-	s->cluster.n_hosts = s->hosts.n;
-	*out = s;
-	return 0;
-fail:
-	session_close(s);
-	return -1;
-}
-
-void session_close(struct session *s)
-{
-	if (!s)
-		return;
-	for (size_t i = 0; i < s->hosts.n; i++)
-		host_close(s->hosts.v[i]);
-	vec_free(&s->hosts);
-	engine_close(s->cluster.engine);
-	free(s);
-}
 
 static const struct list *find_list(const char *name)
 {
@@ -140,6 +114,7 @@ struct probing {
 	char *doc;
 	struct probe *probe; /* NULL: could not be started, err says why */
 	struct err err;
+	int64_t started;
 };
 
 static const struct host_wants *wants_of(const struct wants *w, const char *node)
@@ -152,38 +127,55 @@ static const struct host_wants *wants_of(const struct wants *w, const char *node
 
 static bool wants_nothing(const struct host_wants *hw)
 {
-	return !hw || (hw->dirs.n <= 1 && hw->files.n <= 1 && !hw->exports);
+	return !hw || (hw->dirs.n <= 1 && hw->files.n <= 1 && hw->looks.n <= 1 && !hw->exports);
+}
+
+/* One that refuses at once is asked again at no cost. */
+static void note_silence(struct silence *s, const struct err *why, int64_t started)
+{
+	if ((why->code == ERR_UNREACHABLE || why->code == ERR_TIMEOUT) && clock_ms() - started >= SLOW_MS)
+		*s = (struct silence){.why = *why, .until = clock_ms() + SILENT_MS};
 }
 
 /* A host of which nothing is asked is only known to be this machine, which costs nothing. */
-static void start_probe(struct host *h, const struct wants *w, int64_t deadline, struct snapshot *snap,
-			struct probing *p)
+static void start_probe(struct host *h, const struct silence *silence, const struct wants *w, int64_t deadline,
+			struct snapshot *snap, struct probing *p)
 {
 	const struct host_wants *hw = wants_of(w, host_node(h));
 	struct probe_request q = {0};
+	int64_t limit = clock_ms() + PROBE_TIMEOUT_MS;
 
 	p->doc = xasprintf("host/%s", host_node(h));
+	p->started = clock_ms();
 	if (host_is_local(h) && wants_nothing(hw)) {
 		snapshot_put(snap, p->doc, json_object());
+		return;
+	}
+	if (p->started < silence->until) {
+		p->err = silence->why;
+		snapshot_put_unknown(snap, p->doc, &p->err);
 		return;
 	}
 	if (hw) {
 		q.dirs = hw->dirs.v;
 		q.files = hw->files.v;
+		q.looks = hw->looks.v;
 		q.exports = hw->exports;
 	}
-	if (host_probe_start(h, &q, deadline, &p->probe, &p->err) < 0)
+	if (host_probe_start(h, &q, limit < deadline ? limit : deadline, &p->probe, &p->err) < 0)
 		snapshot_put_unknown(snap, p->doc, &p->err);
 }
 
-static void finish_probe(struct probing *p, struct snapshot *snap)
+static void finish_probe(struct probing *p, struct silence *silence, struct snapshot *snap)
 {
 	json_t *result;
 	if (p->probe) {
-		if (host_probe_finish(p->probe, &result, &p->err) < 0)
+		if (host_probe_finish(p->probe, &result, &p->err) < 0) {
+			note_silence(silence, &p->err, p->started);
 			snapshot_put_unknown(snap, p->doc, &p->err);
-		else
+		} else {
 			snapshot_put(snap, p->doc, result);
+		}
 	}
 	free(p->doc);
 }
@@ -193,6 +185,18 @@ static void note_version(const struct engine *e, struct snapshot *snap)
 {
 	if (*engine_api_version(e))
 		snapshot_put(snap, "engine/version", json_pack("{s:s}", "ApiVersion", engine_api_version(e)));
+}
+
+/* A rollback starts again what is in there. What cannot be read stops the run elsewhere (run/safety.h). */
+static void note_kept(const struct cluster *c, struct snapshot *snap)
+{
+	_cleanup_json_ json_t *sections = NULL;
+	struct shared_at at;
+	struct err why = {0};
+
+	if (c->rolls_back &&
+	    shared_from_list(snapshot_get(snap, "engine/configs", NULL), c->name, &at, &sections, &why) == 0)
+		snapshot_put(snap, "run/kept", json_incref(json_object_get(sections, "kept")));
 }
 
 int observe_cluster(struct session *s, const struct spec *spec, int64_t deadline, struct snapshot **out,
@@ -206,19 +210,32 @@ int observe_cluster(struct session *s, const struct spec *spec, int64_t deadline
 	const struct kind *const *kinds = kinds_all(&n);
 	int rc = 0;
 
+	w->engine_node = s->cluster.engine_node;
 	for (size_t i = 0; i < n; i++)
 		if (kinds[i]->needs)
 			kinds[i]->needs(spec, w);
+	want_engine(w, "configs"); /* the shared state is one of them (run/safety.h); kinds want the list anyway */
+	want_engine(w, "info");
+	/* What the engine of this pass says of itself is in its own answer. */
+	if (s->cluster.engine_node)
+		unwant_look(w, s->cluster.engine_node, "engine", "/info");
 	wants_finish(w);
 	documents_collect(&docs, w);
-	snapshot_put(snap, "run/options", json_pack("{s:b}", "may_init", s->cluster.may_init));
+	snapshot_put(snap, "run/options",
+		     json_pack("{s:b,s:s?}", "may_init", s->cluster.may_init, "engine_node", s->cluster.engine_node));
+	if (s->cluster.digests)
+		snapshot_put(snap, "run/digests", json_incref((json_t *)s->cluster.digests));
 
 	for (size_t i = 0; i < s->hosts.n; i++)
-		start_probe(s->hosts.v[i], w, deadline, snap, &probes[i]);
+		start_probe(s->hosts.v[i], &s->silent.v[i], w, deadline, snap, &probes[i]);
 	fetch_documents(s->cluster.engine, &docs, deadline, snap);
 	note_version(s->cluster.engine, snap);
+	note_kept(&s->cluster, snap);
 	for (size_t i = 0; i < s->hosts.n; i++)
-		finish_probe(&probes[i], snap);
+		if (probes[i].probe)
+			host_probe_listen(probes[i].probe);
+	for (size_t i = 0; i < s->hosts.n; i++)
+		finish_probe(&probes[i], &s->silent.v[i], snap);
 
 	struct fetch f = {.spec = spec, .cluster = &s->cluster, .snap = snap, .deadline = deadline};
 	for (size_t i = 0; i < n && rc == 0; i++)
@@ -255,26 +272,58 @@ int build_resources(const struct spec *spec, const struct snapshot *snap, struct
 		resource_set_free(observed);
 		return -1;
 	}
+	resources_settle(desired, observed);
 	*want = desired;
 	*live = observed;
 	return 0;
 }
 
+int64_t manager_time(const struct snapshot *snap)
+{
+	int64_t now;
+	return clock_parse_rfc3339(json_str(snapshot_get(snap, "engine/info", NULL), "SystemTime"), &now)
+		       ? now
+		       : clock_wall();
+}
+
+/* Without libcrypto nothing equals anything: what failed is tried again, what was approved has to be so again. */
+void fingerprint(const json_t *body, char hex[65])
+{
+	static _Atomic unsigned unknown;
+	_cleanup_str_ struct str text = {0};
+	struct err ignored;
+
+	json_canonical(body, &text);
+	if (hash_sha256_hex(text.data, text.len, hex, &ignored) < 0)
+		snprintf(hex, 65, "unknown-%u", ++unknown);
+}
+
 struct plan *build_plan(const struct spec *spec, const struct snapshot *snap, const struct resource_set *want,
-			const struct resource_set *live, const json_t *last, const json_t *unmet)
+			const struct resource_set *live, const struct plan_facts *f)
 {
 	const struct snode *policy = snode_get(spec_root(spec), "policy"), *adopt = snode_get(policy, "adopt");
+	const char *prune = snode_str(policy, "prune"), *approval = snode_str(policy, "approval");
 	const char **adopted = xcalloc(snode_count(adopt) + 1, sizeof(*adopted));
 	struct plan_input in = {
 		.cluster = spec_cluster(spec),
 		.want = want,
 		.live = live,
 		.snap = snap,
-		.last = last,
-		.unmet = unmet,
+		.last = f->last,
+		.unmet = f->unmet,
 		.adopt = adopted,
-		.prune = strcmp(snode_str(policy, "prune") ? snode_str(policy, "prune") : "owned", "owned") == 0,
+		.prune = !prune || strcmp(prune, "owned") == 0,
 		.max_deletions = snode_int(policy, "max_deletions", 5),
+		.shared = f->shared,
+		.now = f->now,
+		.same_spec = f->same_spec,
+		.only = f->only,
+		.retry = f->retry,
+		.retry_all = f->retry_all,
+		.approval = approval && strcmp(approval, "destructive") == 0,
+		.window = f->window,
+		.window_opens_s = f->window_opens_s,
+		.fingerprint = fingerprint,
 	};
 
 	in.kinds = kinds_all(&in.n_kinds);

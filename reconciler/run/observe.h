@@ -2,19 +2,8 @@
 #ifndef RECONCILE_RUN_OBSERVE_H
 #define RECONCILE_RUN_OBSERVE_H
 
-#include "kinds/cluster.h"
 #include "model/kind.h"
-#include "spec/spec.h"
-
-/* The connections of one pass. */
-struct session {
-	struct cluster cluster; /* the main thread's */
-	VEC(struct host *) hosts;
-};
-
-/* Opens a host per node of the spec, and the engine. */
-int session_open(const struct spec *spec, const char *docker_host, struct session **out, struct err *err) MUST_CHECK;
-void session_close(struct session *s);
+#include "run/session.h"
 
 /*
  * Fetches everything; what cannot be had is unknown in the snapshot with its
@@ -27,8 +16,25 @@ int observe_cluster(struct session *s, const struct spec *spec, int64_t deadline
 int build_resources(const struct spec *spec, const struct snapshot *snap, struct resource_set **want,
 		    struct resource_set **live, struct err *err) MUST_CHECK;
 
-/* The plan of the spec's policy; adopt list and limits come from the spec; last and unmet as in plan.h. Pure. */
+/* What a plan depends on besides the spec and the cluster; everything as in plan.h. */
+struct plan_facts {
+	const json_t *last, *unmet, *shared;
+	int64_t now;
+	bool same_spec;
+	const char *const *only, *const *retry;
+	bool retry_all;
+	const char *window;
+	int64_t window_opens_s;
+};
+
+/* The plan of the spec's policy; adopt list and limits come from the spec. Pure. */
 struct plan *build_plan(const struct spec *spec, const struct snapshot *snap, const struct resource_set *want,
-			const struct resource_set *live, const json_t *last, const json_t *unmet);
+			const struct resource_set *live, const struct plan_facts *f);
+
+/* Seconds since the epoch by the manager's clock (GET /info), else by this machine's. */
+int64_t manager_time(const struct snapshot *snap);
+
+/* As plan_input.fingerprint. */
+void fingerprint(const json_t *body, char hex[65]);
 
 #endif

@@ -9,6 +9,7 @@
 /* plain.c: files below one directory */
 struct plain;
 int plain_open(const char *path, struct plain **out, char **name, struct str *text, struct err *err) MUST_CHECK;
+int plain_open_directory(const char *dir, struct plain **out, struct err *err) MUST_CHECK;
 int plain_read(struct plain *p, const char *path, size_t max, struct str *out, struct err *err) MUST_CHECK;
 void plain_close(struct plain *p);
 

@@ -95,6 +95,17 @@ int plain_read(struct plain *p, const char *path, size_t max, struct str *out, s
 	return r;
 }
 
+int plain_open_directory(const char *dir, struct plain **out, struct err *err)
+{
+	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, "reading the spec: opening directory %s", dir);
+	*out = xcalloc(1, sizeof(**out));
+	(*out)->dir = fd;
+	return 0;
+}
+
 /*
  * The spec itself must be in its directory too: in a checkout under review it
  * could be a symbolic link, and its text is shown beside errors.
@@ -109,11 +120,9 @@ int plain_open(const char *path, struct plain **out, char **name, struct str *te
 						      : xstrdup(path);
 	_cleanup_free_ char *dir = is_dir ? xstrdup(path) : directory_of(path);
 
-	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(err, "reading the spec: opening directory %s", dir);
-	struct plain *p = xcalloc(1, sizeof(*p));
-	p->dir = fd;
+	struct plain *p = NULL;
+	if (plain_open_directory(dir, &p, err) < 0)
+		return -1;
 	if (plain_read(p, base, SPEC_MAX, text, err) < 0) {
 		plain_close(p);
 		if (err->code != ERR_NOT_FOUND)

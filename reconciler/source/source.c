@@ -13,6 +13,17 @@ struct source {
 	struct str text;
 };
 
+char *source_repo_shown(const char *repo_url)
+{
+	_cleanup_str_ struct str shown = {0};
+	char *absolute = url_classify(repo_url) == URL_PATH ? realpath(repo_url, NULL) : NULL;
+
+	if (absolute)
+		return absolute;
+	url_shown(repo_url, &shown);
+	return str_steal(&shown);
+}
+
 static int read_file(struct files *f, const char *path, size_t max, struct str *out, struct err *err)
 {
 	struct source *s = (struct source *)f;
@@ -52,6 +63,20 @@ int source_open(const struct source_options *o, struct source **out, struct err 
 		source_close(s);
 		return -1;
 	}
+	*out = s;
+	return 0;
+}
+
+int source_open_directory(const char *dir, struct source **out, struct err *err)
+{
+	struct plain *plain;
+
+	if (plain_open_directory(dir, &plain, err) < 0)
+		return -1;
+	struct source *s = xcalloc(1, sizeof(*s));
+	s->files.read = read_file;
+	s->plain = plain;
+	s->name = xstrdup(dir);
 	*out = s;
 	return 0;
 }

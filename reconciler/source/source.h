@@ -30,6 +30,9 @@ struct source_options {
 	const char *cache_dir; /* for remote repositories; NULL: $XDG_CACHE_HOME/reconcile or ~/.cache/reconcile */
 };
 
+/* The repository as it may be kept and shown: a local path made absolute, a URL without its password. malloc'ed. */
+char *source_repo_shown(const char *repo_url);
+
 struct source;
 /*
  * Reads the spec's text. ERR_NOT_FOUND (file, repository, ref; suggests those
@@ -37,6 +40,8 @@ struct source;
  * over 1 MiB), ERR_UNSUPPORTED. No message has a URL's password in it.
  */
 int source_open(const struct source_options *o, struct source **out, struct err *err) MUST_CHECK;
+/* A directory in which a spec is to be: files can be read, its text is empty. */
+int source_open_directory(const char *dir, struct source **out, struct err *err) MUST_CHECK;
 void source_close(struct source *s); /* NULL-safe */
 
 const char *source_name(const struct source *s);   /* the path as given, or "<short commit>:path"; for messages */

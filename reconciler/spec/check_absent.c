@@ -56,6 +56,56 @@ static bool contains(const char *text, const char *word)
 	return false;
 }
 
+/* As systemd.unit(5) has it; the name becomes part of a path there. */
+static void unit_name(struct checker *c, const struct snode *absent)
+{
+	static const char *const endings[] = {".service", ".socket", ".timer", ".target", ".path", ".mount"};
+	const struct snode *unit = snode_get(absent, "unit");
+	bool ok = false;
+
+	if (!snode_scalar(unit))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(endings); i++)
+		ok |= str_ends(unit->text, endings[i]);
+	for (const char *p = unit->text; *p; p++)
+		ok = ok && (isalnum((unsigned char)*p) || strchr(":_.\\@-", *p));
+	if (!ok || unit->text[0] == '-' || unit->text[0] == '.')
+		check_error(c, unit->mark,
+			    "absent '%s': '%s' is not the name of a systemd unit; write it with its ending: "
+			    "haproxy.service",
+			    absent->key, snode_shown(unit));
+}
+
+/* Keys that go with one sort of thing. */
+static void belongs(struct checker *c, const struct snode *absent)
+{
+	const struct snode *services = snode_get(absent, "services"), *backends = snode_get(absent, "backends"),
+			   *accept = snode_get(absent, "accept"), *declared = section_of(c, "services");
+
+	if (services && !snode_get(absent, "compose"))
+		check_error(c, services->key_mark, "absent '%s': services goes with compose only", absent->key);
+	for (size_t i = 0; i < snode_count(backends); i++) {
+		const struct snode *route = backends->items[i];
+		const char *name = snode_scalar(route);
+		if (!name || !str_starts(name, "route/") ||
+		    !snode_get(snode_get(declared, name + strlen("route/")), "route"))
+			check_error(
+				c, route->mark,
+				"absent '%s': backend '%s': '%s' is no route of this spec; write route/<service> of a "
+				"service that has one, or accept: [backend/%s] to give it up",
+				absent->key, route->key, snode_shown(route), route->key);
+	}
+	for (size_t i = 0; i < snode_count(accept); i++) {
+		const char *what = snode_scalar(accept->items[i]);
+		if (!what || (!str_starts(what, "backend/") && !str_starts(what, "traefik/") &&
+			      !str_starts(what, "prometheus/")))
+			check_error(c, accept->items[i]->mark,
+				    "absent '%s': accept: '%s' is none of backend/NAME, traefik/SERVICE@PROVIDER and "
+				    "prometheus/JOB",
+				    absent->key, snode_shown(accept->items[i]));
+	}
+}
+
 /* What stands in front of services is removed last, and only when nothing uses it any more. */
 static void entrance(struct checker *c, const struct snode *absent)
 {
@@ -64,7 +114,8 @@ static void entrance(struct checker *c, const struct snode *absent)
 	bool gated = snode_get(absent, "quiet") != NULL, is_entrance = false;
 
 	for (size_t i = 0; i < snode_count(after); i++)
-		gated |= snode_scalar(after->items[i]) && str_starts(after->items[i]->text, "route/");
+		gated |= snode_scalar(after->items[i]) &&
+			 (str_starts(after->items[i]->text, "route/") || str_starts(after->items[i]->text, "check/"));
 	for (size_t i = 0; i < ARRAY_SIZE(entrances); i++)
 		is_entrance |= contains(absent->key, entrances[i]) || contains(snode_scalar(target), entrances[i]);
 	if (is_entrance && !gated)
@@ -76,8 +127,6 @@ static void entrance(struct checker *c, const struct snode *absent)
 }
 
 const struct check_row checks_absent[] = {
-	{"absent", true, place},
-	{"absent", true, contradiction},
-	{"absent", true, entrance},
-	{NULL, false, NULL},
+	{"absent", true, place},   {"absent", true, contradiction}, {"absent", true, unit_name},
+	{"absent", true, belongs}, {"absent", true, entrance},      {NULL, false, NULL},
 };

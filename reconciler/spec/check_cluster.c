@@ -277,9 +277,29 @@ static void compose_file(struct checker *c, const struct snode *root)
 			    "version: 1 and cluster: <name>");
 }
 
+/* Nodes make a Swarm, and there dockerd does not start with it. */
+static void live_restore(struct checker *c, const struct snode *engine)
+{
+	const struct snode *on = snode_path(engine, "daemon.live-restore");
+
+	if (on && on->type == SNODE_BOOL && on->boolean)
+		check_error(c, on->mark, "live-restore: dockerd refuses to start with it in a Swarm; leave it out");
+}
+
+static void live_restore_of_node(struct checker *c, const struct snode *node)
+{
+	live_restore(c, snode_get(node, "engine"));
+}
+
 const struct check_row checks_cluster[] = {
-	{NULL, false, compose_file}, {"nodes", false, managers},
-	{"nodes", false, twice},     {"nodes", false, default_addresses},
-	{"swarm", false, pools},     {"networks", false, subnets},
-	{NULL, false, objects},      {NULL, false, NULL},
+	{NULL, false, compose_file},
+	{"nodes", false, managers},
+	{"nodes", false, twice},
+	{"nodes", false, default_addresses},
+	{"swarm", false, pools},
+	{"networks", false, subnets},
+	{NULL, false, objects},
+	{"engine", false, live_restore},
+	{"nodes", true, live_restore_of_node},
+	{NULL, false, NULL},
 };

@@ -1,5 +1,6 @@
 /* Configs, secrets and env files: that they can be read, and what Swarm accepts of them. FACTS C. */
 #include "spec/check_util.h"
+#include "spec/stack.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #define CONFIG_MAX 1024000 /* swarmkit: MaxConfigSize; this many are refused */
 #define SECRET_MAX 512000  /* swarmkit: MaxSecretSize */
 #define ENV_FILE_MAX ((size_t)1 << 20)
+#define ENCRYPTED_MAX ((size_t)4 << 20) /* a secret of the largest size, armored */
 
 /* A new string. The path stands in err's message too. */
 static char *reading_failed(const struct snode *path, const struct err *err)
@@ -56,7 +58,7 @@ static void object_name(struct checker *c, const struct snode *item, const char 
 {
 	const struct snode *own = snode_get(item, "name");
 	const char *name = own && snode_scalar(own) ? own->text : item->key;
-	size_t max = OBJECT_NAME_MAX - (snode_bool(item, "external", false) ? 0 : HASH_SUFFIX);
+	size_t max = OBJECT_NAME_MAX - (snode_bool(item, "external", false) || stack_owns(item) ? 0 : HASH_SUFFIX);
 
 	if (strlen(name) > max)
 		check_error(c, own ? own->mark : item->key_mark,
@@ -84,9 +86,34 @@ static void config(struct checker *c, const struct snode *item)
 	object(c, item, "config", CONFIG_MAX);
 }
 
+/* What is decrypted later: that the file is there can be seen now. */
+static void encrypted(struct checker *c, const struct snode *item, const struct snode *command)
+{
+	static const char *const others[] = {"content", "environment", "external", "host_file"};
+	const struct snode *file = snode_get(item, "file");
+	_cleanup_str_ struct str text = {0};
+	char who[WHO_SIZE];
+
+	who_is(who, "secret", item);
+	object_name(c, item, who);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (snode_get(item, others[i]))
+			check_error(c, command->key_mark,
+				    "%s: 'command' goes with 'file', the encrypted file beside the spec, or with "
+				    "'entry', not with '%s'",
+				    who, others[i]);
+	if (snode_scalar(file) && read_named(c, file, who, true, ENCRYPTED_MAX, &text) && text.len == 0)
+		check_error(c, file->mark, "%s: %s is empty, there is nothing to decrypt", who, snode_shown(file));
+}
+
 static void secret(struct checker *c, const struct snode *item)
 {
-	object(c, item, "secret", SECRET_MAX);
+	const struct snode *command = snode_get(item, "command");
+
+	if (command)
+		encrypted(c, item, command);
+	else
+		object(c, item, "secret", SECRET_MAX);
 }
 
 /* Behind the closing quote; NULL: there is none. */

@@ -5,6 +5,8 @@
  */
 #include "spec/check_util.h"
 
+#include "base/url.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +14,9 @@
 #define CIRCLES_MAX 10
 #define CIRCLE_SHOWN 8
 
-static const char *const kinds[] = {"absent", "config",  "container", "directory", "export",
-				    "model",  "mount",   "network",   "node",      "route",
-				    "secret", "service", "swarm",     "traefik",   "volume"};
+static const char *const kinds[] = {"absent",   "check",   "config", "container", "directory", "engine",  "export",
+				    "firewall", "model",   "mount",  "network",   "node",      "package", "route",
+				    "secret",   "service", "swarm",  "traefik",   "volume"};
 
 /* Only what can carry an ownership label of its own, or is created by name, can be taken over. */
 static const char *const adoptable[] = {"config", "network", "secret", "service", "volume"};
@@ -82,6 +84,17 @@ static void declare_nfs(struct graph *g, const struct snode *nfs)
 	}
 }
 
+static void declare_host(struct graph *g, const struct snode *node)
+{
+	const struct snode *engine = section_of(g->c, "engine"), *own = snode_get(node, "engine");
+
+	declare(g, "package", node->key, NULL, NULL);
+	if (snode_count(snode_get(engine, "daemon")) + snode_count(snode_get(own, "daemon")) > 0)
+		declare(g, "engine", node->key, NULL, own ? own : engine);
+	if (!str_eq(snode_str(node, "firewall"), "unmanaged"))
+		declare(g, "firewall", node->key, NULL, NULL);
+}
+
 /* The static configuration is a resource only when the spec says what it must be. */
 static void declare_traefik(struct graph *g)
 {
@@ -101,14 +114,16 @@ static void declare_all(struct graph *g)
 		const char *section, *kind;
 	} sections[] = {
 		{"nodes", "node"},     {"networks", "network"}, {"volumes", "volume"}, {"configs", "config"},
-		{"secrets", "secret"}, {"services", "service"}, {"absent", "absent"},
+		{"secrets", "secret"}, {"services", "service"}, {"absent", "absent"},  {"checks", "check"},
 	};
-	const struct snode *nfs = section_of(g->c, "nfs"), *services = section_of(g->c, "services"),
-			   *models = section_of(g->c, "models"), *present = snode_get(models, "present"),
-			   *cluster = snode_get(g->c->root, "cluster");
+	const struct snode *nodes = section_of(g->c, "nodes"), *nfs = section_of(g->c, "nfs"),
+			   *services = section_of(g->c, "services"), *models = section_of(g->c, "models"),
+			   *present = snode_get(models, "present"), *cluster = snode_get(g->c->root, "cluster");
 
 	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
 		declare_section(g, sections[i].section, sections[i].kind);
+	for (size_t i = 0; i < snode_count(nodes); i++)
+		declare_host(g, nodes->items[i]);
 	for (size_t i = 0; i < snode_count(nfs); i++)
 		declare_nfs(g, nfs->items[i]);
 	for (size_t i = 0; i < snode_count(services); i++)
@@ -167,6 +182,11 @@ static struct vertex *target(struct graph *g, const struct snode *item, const ch
 	}
 	_cleanup_free_ char *kind = xasprintf("%.*s", (int)len, key);
 	size_t k = 0;
+	if (strcmp(kind, "stack") == 0) { /* those that there are stand for what they declare: stack_scope.c */
+		check_error(g->c, item->mark, "%s: this spec has no %s%s", what, snode_shown(item),
+			    hint_in(g->c, hint, item, key + len + 1, section_of(g->c, "stacks")));
+		return NULL;
+	}
 	while (k < ARRAY_SIZE(kinds) && strcmp(kinds[k], kind) != 0)
 		k++;
 	if (k == ARRAY_SIZE(kinds)) {
@@ -243,14 +263,30 @@ static void connect_service(struct graph *g, const struct snode *service)
 	connect(g, find(g, route), "service", service->key);
 }
 
+/* kinds/check/check.c refers to the same. */
+static void connect_check(struct graph *g, const struct snode *check)
+{
+	_cleanup_free_ char *key = xasprintf("check/%s", check->key);
+	const char *url = snode_str(snode_get(check, "request"), "url"), *network = snode_str(check, "network");
+	struct url at = {0};
+
+	connect(g, find(g, key), "network", network);
+	if (network && url && url_parse(url, &at))
+		connect(g, find(g, key), "service", at.host + (str_starts(at.host, "tasks.") ? strlen("tasks.") : 0));
+	url_free(&at);
+}
+
 /* What a resource needs by nature comes before it, so an `after` the other way round is a circle too. */
 static void connect_references(struct graph *g)
 {
-	const struct snode *services = section_of(g->c, "services"), *traefik = section_of(g->c, "traefik");
+	const struct snode *services = section_of(g->c, "services"), *traefik = section_of(g->c, "traefik"),
+			   *checks = section_of(g->c, "checks");
 	const char *container = snode_str(traefik, "container");
 
 	for (size_t i = 0; i < snode_count(services); i++)
 		connect_service(g, services->items[i]);
+	for (size_t i = 0; i < snode_count(checks); i++)
+		connect_check(g, checks->items[i]);
 	for (size_t i = 0; i < g->list.n; i++) {
 		struct vertex *v = &g->list.v[i];
 		const char *name = v->key + strcspn(v->key, "/") + 1;

@@ -1,5 +1,6 @@
 /* Names that one section uses and another declares. */
 #include "spec/check_util.h"
+#include "spec/stack.h"
 
 static void nfs_nodes(struct checker *c, const struct snode *nfs)
 {
@@ -59,7 +60,8 @@ static void service_names(struct checker *c, const struct snode *service)
 	service_networks(c, service);
 	service_files(c, service, "configs");
 	service_files(c, service, "secrets");
-	service_volumes(c, service);
+	if (!stack_owns(service)) /* its mounts say all of a volume */
+		service_volumes(c, service);
 }
 
 static void models_store(struct checker *c, const struct snode *models)

@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 struct alternative {
 	bool path, host; /* has a matcher of that sort */
@@ -105,6 +106,24 @@ static bool starts_with_word(const char *name, size_t len, const char *const *wo
 	return false;
 }
 
+/* Those of v2 and v3; which has which is told once Traefik's version is known (kinds/route/syntax.c). */
+static void check_matcher(struct lexer *l, const char *name, size_t len)
+{
+	static const char *const names[] = {"ClientIP",   "Header",     "HeaderRegexp", "Headers", "HeadersRegexp",
+					    "Host",       "HostRegexp", "Method",       "Path",    "PathPrefix",
+					    "PathRegexp", "Query",      "QueryRegexp"};
+	_cleanup_free_ char *copy = xasprintf("%.*s", (int)len, name);
+	char hint[HINT_SIZE];
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcasecmp(names[i], copy) == 0)
+			return;
+	if (!l->wrong)
+		check_error(l->c, l->mark, "%s: Traefik has no matcher '%s'%s", l->who, snode_shown_part(l->from, copy),
+			    hint_of(l->c, hint, l->from, copy, names, ARRAY_SIZE(names)));
+	l->wrong = true;
+}
+
 static void matcher(struct lexer *l)
 {
 	static const char *const paths[] = {"Path"}, *const hosts[] = {"Host", "Header", "Client", "Query"};
@@ -120,6 +139,7 @@ static void matcher(struct lexer *l)
 		return;
 	}
 	l->p++;
+	check_matcher(l, name, len);
 	l->now.path |= starts_with_word(name, len, paths, ARRAY_SIZE(paths));
 	l->now.host |= starts_with_word(name, len, hosts, ARRAY_SIZE(hosts));
 	_cleanup_free_ char *copy = xasprintf("%.*s", (int)len, name);
@@ -154,7 +174,8 @@ static void step(struct lexer *l)
 		wrong(l, "the rule closes a parenthesis that was not opened");
 }
 
-void check_rule(struct checker *c, struct mark m, const char *who, const struct snode *from, const char *rule)
+void check_rule(struct checker *c, struct mark m, const char *who, const struct snode *from, const char *rule,
+		bool guarded)
 {
 	struct lexer l = {.c = c, .mark = m, .who = who, .from = from, .p = rule};
 
@@ -163,7 +184,7 @@ void check_rule(struct checker *c, struct mark m, const char *who, const struct 
 	end_alternative(&l);
 	if (l.depth > 0)
 		wrong(&l, "the rule opens a parenthesis that is not closed");
-	if (!l.wrong && l.bare_path)
+	if (!l.wrong && l.bare_path && !guarded)
 		check_warn(c, m,
 			   "%s: the rule takes that path on every host name, so whoever reaches Traefik reaches all of "
 			   "the service "

@@ -1,5 +1,6 @@
 /* One service: image, environment, mounts, ports, health check. FACTS C, G14, G21, G29. */
 #include "spec/check_util.h"
+#include "spec/stack.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -39,7 +40,7 @@ static void environment(struct checker *c, const struct snode *service)
 	const struct snode *env = snode_get(service, "environment");
 	struct pair p;
 
-	for (size_t i = 0; pair_at(env, i, &p); i++) {
+	for (size_t i = 0; !stack_owns(service) && pair_at(env, i, &p); i++) {
 		bool is_map = env->type == SNODE_MAP;
 		if (is_map ? env->items[i]->type != SNODE_NULL : p.value || !snode_scalar(env->items[i]))
 			continue;

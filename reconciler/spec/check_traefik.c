@@ -2,6 +2,9 @@
 #include "spec/check_util.h"
 
 #include <string.h>
+#include <strings.h>
+
+#define DRAIN_MIN_S 20
 
 static const struct snode *route_of(const struct snode *service)
 {
@@ -19,6 +22,115 @@ static const struct snode *first_route(const struct checker *c)
 	return NULL;
 }
 
+/* A secret reaches Traefik only where Swarm starts it. */
+static void auth_secret(struct checker *c, const char *who, const struct snode *secret)
+{
+	const char *as_service = snode_str(section_of(c, "traefik"), "service");
+	const struct snode *list = snode_get(member_of(c, "services", as_service), "secrets");
+
+	if (!snode_scalar(secret) || !section_of(c, "traefik"))
+		return;
+	if (!as_service) {
+		check_error(
+			c, secret->mark,
+			"%s: Traefik is a container, which Swarm gives no secret; mount an htpasswd file into it and "
+			"write usersfile",
+			who);
+		return;
+	}
+	if (!check_name(c, secret, "secrets", who))
+		return;
+	for (size_t i = 0; i < snode_count(list); i++) {
+		const struct snode *item = list->items[i];
+		if (str_eq(item->type == SNODE_MAP ? snode_str(item, "source") : item->text, secret->text))
+			return;
+	}
+	check_error(c, secret->mark, "%s: Traefik's service '%s' does not have the secret '%s'; add it to its secrets",
+		    who, snode_shown(snode_get(section_of(c, "traefik"), "service")), snode_shown(secret));
+}
+
+static void route_middlewares(struct checker *c, const char *who, const struct snode *list)
+{
+	for (size_t i = 0; i < snode_count(list); i++) {
+		const struct snode *item = list->items[i];
+		if (item->type == SNODE_MAP && item->n_items != 1)
+			check_error(
+				c, item->mark,
+				"%s: an entry of middlewares is one middleware, as their order counts; write each as "
+				"an entry of its own",
+				who);
+		auth_secret(c, who, snode_path(item, "basicauth.secret"));
+	}
+}
+
+static bool asks_for_password(const struct snode *route)
+{
+	const struct snode *list = snode_get(route, "middlewares");
+
+	for (size_t i = 0; i < snode_count(list); i++)
+		if (snode_get(list->items[i], "basicauth"))
+			return true;
+	return false;
+}
+
+static void route_drain(struct checker *c, const char *who, const struct snode *service)
+{
+	static const char *const own[] = {"stop_signal", "stop_grace_period"};
+	const struct snode *drain = snode_path(service, "route.drain");
+
+	if (!drain || drain->type != SNODE_INT)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		if (snode_get(service, own[i]))
+			check_error(c, snode_get(service, own[i])->key_mark,
+				    "%s: %s and route.drain contradict each other: drain is the time in which a task "
+				    "serves "
+				    "on, and it sees no signal before that is over; remove one",
+				    who, own[i]);
+	if (drain->integer < DRAIN_MIN_S * 1000000000LL)
+		check_warn(c, drain->mark,
+			   "%s: Traefik asks Swarm every 15s and then takes up to 2s more, so with a drain below %ds "
+			   "requests may still be on their way to a task that ends",
+			   who, DRAIN_MIN_S);
+}
+
+/* "--entrypoints.web.address=:80" is one by the name of name. */
+static bool declares_entrypoint(const char *flag, const char *name)
+{
+	static const char prefix[] = "--entrypoints.";
+	size_t n = strlen(prefix);
+
+	return strncasecmp(flag, prefix, n) == 0 && strncasecmp(flag + n, name, strlen(name)) == 0 &&
+	       strchr(".=", flag[n + strlen(name)]);
+}
+
+/* Of a Traefik that is a service with flags, the entrypoints are in the spec. */
+static void route_entrypoints(struct checker *c, const char *who, const struct snode *list)
+{
+	const struct snode *traefik = section_of(c, "traefik");
+	const struct snode *command = snode_get(member_of(c, "services", snode_str(traefik, "service")), "command");
+	size_t declared = 0;
+
+	for (size_t k = 0; k < snode_count(command); k++) {
+		const char *flag = snode_scalar(command->items[k]);
+		if (flag && strncasecmp(flag, "--configfile", 12) == 0)
+			return;
+		declared += flag && strncasecmp(flag, "--entrypoints.", 14) == 0;
+	}
+	for (size_t i = 0; declared > 0 && i < snode_count(list); i++) {
+		const char *name = snode_scalar(list->items[i]);
+		bool found =
+			!name || strcmp(name, "traefik") == 0 || snode_get(snode_get(traefik, "entrypoints"), name);
+		for (size_t k = 0; k < snode_count(command) && !found; k++)
+			found = snode_scalar(command->items[k]) && declares_entrypoint(command->items[k]->text, name);
+		if (!found)
+			check_error(c, list->items[i]->mark,
+				    "%s: Traefik's service has no entrypoint '%s' among its flags; add "
+				    "--entrypoints.%s.address=:PORT, or correct the name",
+				    who, snode_shown(list->items[i]), snode_shown(list->items[i]));
+	}
+}
+
 static void route(struct checker *c, const struct snode *service)
 {
 	const struct snode *r = route_of(service), *rule = snode_get(r, "rule");
@@ -28,7 +140,10 @@ static void route(struct checker *c, const struct snode *service)
 		return;
 	who_is(who, "service", service);
 	if (snode_scalar(rule))
-		check_rule(c, rule->mark, who, rule, rule->text);
+		check_rule(c, rule->mark, who, rule, rule->text, asks_for_password(r));
+	route_middlewares(c, who, snode_get(r, "middlewares"));
+	route_entrypoints(c, who, snode_get(r, "entrypoints"));
+	route_drain(c, who, service);
 	if (!snode_get(r, "port"))
 		check_error(c, r->key_mark,
 			    "%s: route needs port: Traefik skips a Swarm service whose port inside the container it is "
@@ -113,7 +228,7 @@ static void read_labels(struct checker *c, const struct snode *service, struct f
 		f->router |= pair_starts(&p, "traefik.http.routers.");
 		f->port |= pair_starts(&p, "traefik.http.services.") && key_ends(&p, ".loadbalancer.server.port");
 		if (pair_starts(&p, "traefik.http.routers.") && key_ends(&p, ".rule") && p.value)
-			check_rule(c, p.mark, who_is(who, "service", service), p.item, p.value);
+			check_rule(c, p.mark, who_is(who, "service", service), p.item, p.value, false);
 	}
 }
 
@@ -177,6 +292,11 @@ static void section(struct checker *c, const struct snode *traefik)
 	if (keep && !keep->is_default && keep->type == SNODE_BOOL && keep->boolean &&
 	    !snode_bool(traefik, "swarm_mode", false))
 		check_error(c, keep->mark, "traefik: keep_container_routes goes with swarm_mode: true only");
+	if (snode_count(snode_get(traefik, "entrypoints")) > 0 && !service && !mode)
+		check_error(
+			c, snode_get(traefik, "entrypoints")->key_mark,
+			"traefik: entrypoints of a container are written into static_config; write static_config and "
+			"swarm_mode");
 	if (service && (mode || config))
 		check_error(c, (mode ? mode : config)->key_mark,
 			    "traefik: '%s' is for a container; of a service the configuration stands in its command, "

@@ -121,8 +121,9 @@ bool service_is_global(const struct snode *service);
 int64_t replicas_max(const struct snode *service);
 const char *replicas_shown(char buf[static NUMBER_SIZE], const struct snode *service);
 
-/* Traefik rules (check_rule.c); the rule was read from a node. */
-void check_rule(struct checker *c, struct mark m, const char *who, const struct snode *from, const char *rule);
+/* Traefik rules (check_rule.c); the rule was read from a node. guarded: a password is asked for. */
+void check_rule(struct checker *c, struct mark m, const char *who, const struct snode *from, const char *rule,
+		bool guarded);
 
 /* An IPv4 network; an address alone is a network of one. False: it is neither. */
 struct net4 {
@@ -143,6 +144,7 @@ struct check_row {
 };
 /* One table per theme, each ends with a row whose fn is NULL. */
 extern const struct check_row checks_refs[], checks_order[], checks_cluster[], checks_service[], checks_deploy[],
-	checks_ollama[], checks_place[], checks_traefik[], checks_nfs[], checks_files[], checks_absent[];
+	checks_ollama[], checks_place[], checks_policy[], checks_traefik[], checks_nfs[], checks_files[],
+	checks_absent[], checks_checks[];
 
 #endif

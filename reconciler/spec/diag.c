@@ -15,10 +15,31 @@ static size_t min(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
+static size_t source_of(const struct diags *d, const char *file)
+{
+	for (size_t i = d->sources.n; file && i > 0; i--)
+		if (strcmp(d->sources.v[i - 1].name, file) == 0)
+			return i;
+	return 0;
+}
+
+const char *diags_source(struct diags *d, const char *name, const char *text)
+{
+	size_t known = source_of(d, name);
+
+	if (known > 0)
+		return d->sources.v[known - 1].name;
+	vec_push(&d->sources, ((struct diag_source){xstrdup(name), xstrdup(text)}));
+	return d->sources.v[d->sources.n - 1].name;
+}
+
 void diag_add(struct diags *d, enum diag_severity severity, struct mark m, const char *fmt, ...)
 {
-	struct diag diag = {.severity = severity, .mark = m};
+	struct diag diag = {.severity = severity, .mark = m, .source = source_of(d, m.file)};
 	va_list ap;
+
+	if (diag.source > 0)
+		diag.mark.file = d->sources.v[diag.source - 1].name; /* the mark's may live shorter */
 
 	va_start(ap, fmt);
 	int n = vsnprintf(NULL, 0, fmt, ap);
@@ -36,7 +57,12 @@ void diags_free(struct diags *d)
 {
 	for (size_t i = 0; i < d->list.n; i++)
 		free(d->list.v[i].message);
+	for (size_t i = 0; i < d->sources.n; i++) {
+		free(d->sources.v[i].name);
+		free(d->sources.v[i].text);
+	}
 	vec_free(&d->list);
+	vec_free(&d->sources);
 	d->n_errors = 0;
 }
 
@@ -44,6 +70,8 @@ static int compare(const void *a, const void *b)
 {
 	const struct diag *x = a, *y = b;
 
+	if (x->source != y->source)
+		return x->source < y->source ? -1 : 1;
 	if (x->mark.line != y->mark.line)
 		return x->mark.line < y->mark.line ? -1 : 1;
 	if (x->mark.col != y->mark.col)
@@ -177,6 +205,11 @@ struct cursor {
 	int line;
 };
 
+static struct cursor at_start(const char *text)
+{
+	return (struct cursor){text && str_starts(text, "\xef\xbb\xbf") ? text + 3 : text, 1};
+}
+
 static const char *seek(struct cursor *c, int line)
 {
 	while (c->p && c->line < line) {
@@ -239,8 +272,8 @@ void diags_print(const struct diags *d, const char *source, struct str *out)
 		[DIAG_ERROR] = min(d->n_errors, SHOWN_MAX),
 		[DIAG_WARNING] = SHOWN_MAX - min(d->n_errors, SHOWN_MAX),
 	};
-	struct cursor cursor = {source && str_starts(source, "\xef\xbb\xbf") ? source + 3 : source, 1};
-	size_t shown = 0;
+	struct cursor cursor = at_start(source);
+	size_t shown = 0, current = 0;
 
 	for (size_t i = 0; i < d->list.n; i++) {
 		const struct diag *diag = &d->list.v[i];
@@ -249,6 +282,9 @@ void diags_print(const struct diags *d, const char *source, struct str *out)
 		room[diag->severity]--;
 		shown++;
 		put_one(out, diag);
+		if (diag->source != current)
+			cursor = at_start(d->sources.v[diag->source - 1].text);
+		current = diag->source;
 		put_source(out, &cursor, diag->mark);
 	}
 	if (shown < d->list.n)

@@ -134,9 +134,15 @@ static void read_word(struct run *r, const char *start, bool live, struct str *w
 			 NESTING_MAX);
 		return;
 	}
-	r->nesting++;
-	expand(r, true, live, word);
-	r->nesting--;
+	if (r->ip->stack_file) {
+		size_t n = strcspn(r->p, "}");
+		str_add(word, r->p, n);
+		r->p += n;
+	} else {
+		r->nesting++;
+		expand(r, true, live, word);
+		r->nesting--;
+	}
 	if (r->stop)
 		return;
 	if (*r->p == '}')
@@ -170,9 +176,10 @@ static void braced(struct run *r, const char *start, bool live, struct str *out)
 		diag_add(r->ip->diags, DIAG_ERROR, senseless(r, start), "%s", unclosed);
 		return;
 	}
-	if (!op) {
-		diag_add(r->ip->diags, DIAG_ERROR, senseless(r, start),
-			 "'${' must be followed by NAME}, NAME:-default, NAME:?message or NAME:+other; "
+	if (!op || (r->ip->stack_file && strchr(op->text, '+'))) {
+		diag_add(r->ip->diags, DIAG_ERROR, senseless(r, start), "'${' must be followed by %s; %s",
+			 r->ip->stack_file ? "NAME}, NAME:-default or NAME:?message in a stack file"
+					   : "NAME}, NAME:-default, NAME:?message or NAME:+other",
 			 "a dollar sign alone is written '$$'");
 		return;
 	}

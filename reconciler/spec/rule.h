@@ -79,7 +79,7 @@ struct rule {
 	struct limit min, max, above, below;
 	struct count min_length, max_length, min_items, max_items, min_properties;
 	bool unique, deprecated, never, branches_exclusive;
-	const char *error, *message;
+	const char *error, *warning, *message;
 };
 
 struct rule *schema_root(const struct schema *s);

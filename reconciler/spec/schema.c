@@ -289,6 +289,7 @@ static const struct keyword {
 	{"uniqueItems", FIELD(unique), keep_bool},
 	{"x-error", FIELD(error), keep_string},
 	{"x-message", FIELD(message), keep_string},
+	{"x-warning", FIELD(warning), keep_string},
 };
 
 static int compare_keywords(const void *name, const void *keyword)

@@ -12,7 +12,7 @@
  * - patterns are POSIX extended regular expressions (of the common subset).
  *
  * Own keywords: "x-error" on a property makes the key's presence an error with
- * that text; "x-message" is the text when "pattern", "not" or the branches
+ * that text, "x-warning" a warning; "x-message" is the text when "pattern", "not" or the branches
  * fail. Other x- keywords are for documentation. A keyword that is not known
  * is an error of the schema, never skipped.
  */
@@ -27,6 +27,8 @@ int schema_parse(const char *json, size_t len, struct schema **out, struct err *
 void schema_free(struct schema *s);
 /* The embedded schema/cluster.schema.json, parsed at first use; not for several threads at once. */
 int schema_cluster(const struct schema **out, struct err *err) MUST_CHECK;
+int schema_settings(const struct schema **out, struct err *err) MUST_CHECK; /* schema/settings.schema.json, likewise */
+int schema_stack(const struct schema **out, struct err *err) MUST_CHECK;    /* schema/stack.schema.json */
 
 /* Checks and types root in place and puts defaults in, from arena. A scalar without text is skipped (yaml.h). */
 void schema_check(const struct schema *s, struct snode *root, struct arena *arena, struct diags *diags);

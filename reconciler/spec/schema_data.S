@@ -1,5 +1,6 @@
-/* The schema, inside the program: what it checks and what editors are given cannot differ. */
+/* The schemas, inside the program: what it checks and what editors are given cannot differ. */
 	.section .rodata
+
 	.global schema_cluster_text
 	.global schema_cluster_end
 	.type schema_cluster_text, @object
@@ -8,4 +9,23 @@ schema_cluster_text:
 schema_cluster_end:
 	.byte 0
 	.size schema_cluster_text, . - schema_cluster_text
+
+	.global schema_settings_text
+	.global schema_settings_end
+	.type schema_settings_text, @object
+schema_settings_text:
+	.incbin "schema/settings.schema.json"
+schema_settings_end:
+	.byte 0
+	.size schema_settings_text, . - schema_settings_text
+
+	.global schema_stack_text
+	.global schema_stack_end
+	.type schema_stack_text, @object
+schema_stack_text:
+	.incbin "schema/stack.schema.json"
+schema_stack_end:
+	.byte 0
+	.size schema_stack_text, . - schema_stack_text
+
 	.section .note.GNU-stack, "", @progbits

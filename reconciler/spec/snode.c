@@ -50,7 +50,7 @@ bool snode_bool(const struct snode *map, const char *key, bool fallback)
 
 const char *snode_shown_part(const struct snode *n, const char *part)
 {
-	return n && n->from_env ? "(value of a variable)" : part;
+	return n && n->from_env ? HIDDEN_VALUE : part;
 }
 
 const char *snode_shown(const struct snode *n)

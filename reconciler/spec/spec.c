@@ -2,6 +2,7 @@
 
 #include "spec/check.h"
 #include "spec/schema.h"
+#include "spec/stack.h"
 #include "spec/yaml.h"
 
 struct spec {
@@ -20,6 +21,8 @@ static int read_and_check(struct spec *s, const struct spec_input *in, struct di
 	s->root = yaml_read(in, s->arena, diags);
 	if (s->root) {
 		schema_check(schema, s->root, s->arena, diags);
+		if (stacks_load(s->root, in, s->arena, diags, err) < 0)
+			return -1;
 		spec_checks(s->root, in->files, diags);
 	}
 	diags_sort(diags);

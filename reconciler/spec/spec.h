@@ -41,13 +41,22 @@ struct diag {
 	enum diag_severity severity;
 	struct mark mark;
 	char *message; /* "unknown key 'imagee'; did you mean 'image'?" */
+	size_t source; /* 0: the spec's own text; else that of diags.sources[source - 1] */
+};
+
+/* A file that the spec names and that findings point into. */
+struct diag_source {
+	char *name, *text;
 };
 
 /* All findings of a load, sorted by position. */
 struct diags {
 	VEC(struct diag) list;
+	VEC(struct diag_source) sources;
 	size_t n_errors;
 };
+/* Makes another file known, before findings in it are added; marks have the name that this returns, or an equal one. */
+const char *diags_source(struct diags *d, const char *name, const char *text);
 void diag_add(struct diags *d, enum diag_severity s, struct mark m, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 void diags_free(struct diags *d);
@@ -65,6 +74,8 @@ struct spec_input {
 	struct files *files; /* NULL: references to files are errors; outlives the spec */
 	/* Environment variables that ${…} may use; NULL-terminated names, or NULL for none. */
 	const char *const *allow_env;
+	bool may_be_empty; /* a text without anything in it gives no tree, and no finding */
+	bool stack_file;   /* variables as docker stack deploy reads them: interpolate.h */
 };
 
 struct spec;

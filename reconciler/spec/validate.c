@@ -321,6 +321,8 @@ static bool check_presence(struct validation *c, const struct rule *r, const str
 				 r->error ? r->error : "this is not allowed here");
 		return true;
 	}
+	if (r->warning && !c->dry)
+		diag_add(c->diags, DIAG_WARNING, n->key_mark, "%s", r->warning);
 	if (r->deprecated && !c->dry)
 		diag_add(c->diags, DIAG_WARNING, n->key_mark, "'%s' is deprecated%s%s", n->key ? n->key : "this",
 			 r->message ? ": " : "", r->message ? r->message : "");

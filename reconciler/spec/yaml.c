@@ -30,6 +30,7 @@ struct reader {
 	size_t depth;
 	struct snode *root;
 	bool failed; /* nothing after this can be read */
+	bool may_be_empty;
 };
 
 static struct mark mark_of(const struct reader *r, yaml_mark_t m)
@@ -300,8 +301,9 @@ static void read_text(struct reader *r)
 		map_free(&r->frames[i].map);
 	}
 	if (!r->failed && is_empty(r->root)) {
-		diag_add(r->diags, DIAG_ERROR, (struct mark){.file = r->text.file, .line = 1, .col = 1},
-			 "the spec is empty: it needs at least 'version' and 'cluster'");
+		if (!r->may_be_empty)
+			diag_add(r->diags, DIAG_ERROR, (struct mark){.file = r->text.file, .line = 1, .col = 1},
+				 "the spec is empty: it needs at least 'version' and 'cluster'");
 		r->failed = true;
 	}
 }
@@ -313,7 +315,8 @@ struct snode *yaml_read(const struct spec_input *in, struct arena *arena, struct
 
 	r->arena = arena;
 	r->diags = diags;
-	r->vars = (struct interpolation){in->allow_env, TEXT_MAX, diags};
+	r->may_be_empty = in->may_be_empty;
+	r->vars = (struct interpolation){in->allow_env, TEXT_MAX, diags, in->stack_file};
 	anchors_init(&r->anchors, arena);
 	if (text_init(&r->text, in->name, in->text, in->len, diags)) {
 		read_text(r);

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,6 +34,30 @@ void clock_rfc3339(int64_t wall, char buf[static 32])
 
 	if (!gmtime_r(&t, &tm) || strftime(buf, 32, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
 		snprintf(buf, 32, "1970-01-01T00:00:00Z");
+}
+
+bool clock_parse_rfc3339(const char *text, int64_t *seconds)
+{
+	struct tm tm = {0};
+	int offset_h = 0, offset_m = 0, end = 0;
+	char sign = 'Z';
+
+	if (!text ||
+	    sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min,
+		   &tm.tm_sec, &end) != 6 ||
+	    tm.tm_year <= 1)
+		return false;
+	text += end;
+	if (*text == '.')
+		text += 1 + strspn(text + 1, "0123456789");
+	if (strcmp(text, "Z") != 0 &&
+	    (sscanf(text, "%c%2d:%2d", &sign, &offset_h, &offset_m) != 3 || !strchr("+-", sign)))
+		return false;
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	int64_t offset = ((int64_t)offset_h * 60 + offset_m) * 60;
+	*seconds = timegm(&tm) - (sign == '-' ? -offset : offset);
+	return true;
 }
 
 static volatile sig_atomic_t cancelled;

@@ -12,6 +12,8 @@ int64_t clock_ms(void);                                /* monotonic */
 int64_t clock_wall(void);                              /* seconds since the epoch, for people and records only */
 int64_t clock_left(int64_t deadline);                  /* ms until deadline, never negative */
 void clock_rfc3339(int64_t wall, char buf[static 32]); /* "2026-01-05T10:00:00Z" */
+/* Also with a fraction and an offset, as engines write it; false for NULL, other texts, and Go's zero time. */
+bool clock_parse_rfc3339(const char *text, int64_t *wall);
 
 /* Sleeps up to ms, shorter when cancelled. Returns false when cancelled. */
 bool clock_sleep(int64_t ms);

@@ -127,43 +127,6 @@ int file_write_atomic(const char *path, const void *data, size_t n, mode_t mode,
 	return 0;
 }
 
-/*
- * fallocate with KEEP_SIZE shows readers nothing; where the file system cannot,
- * posix_fallocate grows the file, which is undone when the space does not suffice.
- */
-static int reserve(int fd, off_t old_size, size_t n)
-{
-	int rc;
-
-	if (n == 0 || fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)n) == 0)
-		return 0;
-	rc = errno;
-	if (rc == EOPNOTSUPP)
-		rc = posix_fallocate(fd, 0, (off_t)n);
-	if (rc == 0)
-		return 0;
-	if (ftruncate(fd, old_size) < 0) /* gives back what was reserved */
-		rc = errno;
-	errno = rc;
-	return -1;
-}
-
-int file_write_inplace(const char *path, const void *data, size_t n, struct err *err)
-{
-	int64_t start = clock_ms();
-	struct stat st = {0};
-	_cleanup_fd_ int fd = open_regular(path, O_WRONLY, &st, err);
-
-	if (fd < 0)
-		return err ? err_wrap(err, "write") : -1;
-	if (reserve(fd, st.st_size, n) < 0)
-		return err_sys(err, "write %s: nothing was changed", path);
-	if (pwrite_all(fd, data, n) < 0 || ftruncate(fd, (off_t)n) < 0 || fsync(fd) < 0)
-		return err_sys(err, "write %s: its content is incomplete now", path);
-	trace_event("write", path, 0, (double)(clock_ms() - start));
-	return 0;
-}
-
 /* chmod: mkdir's mode is subject to the umask. */
 static int make_dir(const char *path, mode_t mode)
 {

@@ -16,13 +16,6 @@ int file_read(const char *path, size_t max, struct str *out, struct err *err) MU
  */
 int file_write_atomic(const char *path, const void *data, size_t n, mode_t mode, struct err *err) MUST_CHECK;
 
-/*
- * Same inode, for files that are bind-mounted one by one (FACTS A): a rename
- * would leave the container on the old inode. Not atomic: make a backup first.
- * The space is reserved before the first byte is changed (full disk: nothing changed).
- */
-int file_write_inplace(const char *path, const void *data, size_t n, struct err *err) MUST_CHECK;
-
 /* mkdir -p with mode for what it makes. */
 int file_mkdirs(const char *path, mode_t mode, struct err *err) MUST_CHECK;
 

@@ -250,7 +250,7 @@ static void set_target(CURL *e, const struct http_request *q)
 	lib.curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	if (q->unix_socket)
 		lib.curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, q->unix_socket);
-	if (q->unix_socket || is_loopback(q->url))
+	if (q->unix_socket || q->direct || is_loopback(q->url))
 		lib.curl_easy_setopt(e, CURLOPT_PROXY, "");
 	if (q->follow) {
 		lib.curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 1L);
@@ -304,6 +304,8 @@ static char *trace_target(const struct http_request *q)
 
 	url_host(q->url, &host, &len);
 	const char *path = host + strcspn(host, "/?#");
+	if (q->traced)
+		return xasprintf("%s %s", q->method, q->traced);
 	if (q->unix_socket)
 		return xasprintf("%s %s", q->method, path);
 	const char *port = host + len;

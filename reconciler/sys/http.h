@@ -22,6 +22,7 @@ struct http_tls {
 struct http_request {
 	const char *method;         /* "GET" … */
 	const char *url;            /* http://, https:// */
+	const char *traced;         /* what a trace says in place of where the URL leads; NULL: that */
 	const char *unix_socket;    /* path, or NULL for TCP */
 	const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
 	const char *body;           /* NULL: none */
@@ -32,6 +33,7 @@ struct http_request {
 	size_t max_body;             /* 0: 64 MiB; more: ERR_LIMIT */
 	bool uncancellable;          /* goes on after Ctrl-C */
 	bool follow;                 /* follow up to 5 redirects */
+	bool direct;                 /* not through a proxy of the environment */
 	/* Streams the body to the callback instead of keeping it; non-zero stops (ERR_CANCELLED). */
 	int (*on_body)(const char *bytes, size_t n, void *arg);
 	void *on_body_arg;

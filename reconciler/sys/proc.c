@@ -49,6 +49,7 @@ struct proc {
 	int64_t stage_end; /* TERMINATING, KILLED: when the next stage begins */
 	bool exited;
 	int64_t drain_end; /* exited: output is read until then at most */
+	int64_t look_at;   /* when somebody wants to know what has come; 0: nobody does */
 	siginfo_t status;
 	struct err failure; /* why it is being ended; ERR_NONE: it is not */
 };
@@ -159,6 +160,18 @@ static int start_error(const struct proc_options *o, int rc, struct err *err)
 	return err_sys(err, "start %s", o->argv[0]);
 }
 
+/* A child that cannot be watched is ended. */
+static int watch(const char *name, pid_t pid, int *pidfd, struct err *err)
+{
+	*pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (*pidfd >= 0)
+		return 0;
+	err_sys(err, "watch %s", name);
+	kill(-pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return -1;
+}
+
 static int launch(struct proc *p, const struct proc_options *o, struct err *err)
 {
 	int theirs[3] = {-1, -1, -1};
@@ -174,13 +187,16 @@ static int launch(struct proc *p, const struct proc_options *o, struct err *err)
 		close_fd(&theirs[i]);
 	if (rc)
 		return start_error(o, rc, err);
-	p->pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
-	if (p->pidfd >= 0)
-		return 0;
-	err_sys(err, "watch %s", o->argv[0]);
-	kill(-p->pid, SIGKILL);
-	waitpid(p->pid, NULL, 0);
-	return -1;
+	return watch(o->argv[0], p->pid, &p->pidfd, err);
+}
+
+int proc_spawn(const char *const *argv, const int fds[static 3], pid_t *pid, int *pidfd, struct err *err)
+{
+	const struct proc_options o = {.argv = argv};
+
+	signals_prepare();
+	int rc = spawn(&o, fds, pid);
+	return rc ? start_error(&o, rc, err) : watch(argv[0], *pid, pidfd, err);
 }
 
 /* The child may close its stdin early: that is its right, the rest of the input is dropped. */
@@ -324,7 +340,7 @@ static void check_end(struct proc *p)
 static int poll_timeout(const struct proc *p)
 {
 	int64_t end = p->exited ? p->drain_end : p->stage == RUNNING ? p->deadline : p->stage_end;
-	int64_t left = clock_left(end);
+	int64_t left = clock_left(p->look_at && p->look_at < end ? p->look_at : end);
 
 	return left < INT_MAX ? (int)left : INT_MAX;
 }
@@ -395,6 +411,15 @@ static void fill_result(struct proc *p, struct proc_result *r)
 	else
 		r->out = p->out.data, p->out.data = (struct str){0};
 	p->err.data = (struct str){0};
+}
+
+bool proc_wait_output(struct proc *p, int64_t until)
+{
+	p->look_at = until;
+	while (available(&p->out) == 0 && p->out.fd >= 0 && !p->exited && p->stage == RUNNING && clock_left(until) > 0)
+		pump(p, false, 0);
+	p->look_at = 0;
+	return available(&p->out) > 0 || p->out.fd < 0 || p->exited || p->stage != RUNNING;
 }
 
 int proc_finish(struct proc *p, struct proc_result *r, struct err *err)

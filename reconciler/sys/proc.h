@@ -11,6 +11,8 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#include <sys/types.h>
+
 struct proc_options {
 	const char *const *argv; /* argv[0] looked up in PATH; NULL-terminated */
 	const char *const *env;  /* "NAME=value" list, NULL-terminated; NULL: inherit */
@@ -46,7 +48,15 @@ int proc_run_checked(const struct proc_options *o, struct proc_result *r, struct
 struct proc;
 int proc_start(const struct proc_options *o, struct proc **p, struct err *err) MUST_CHECK;
 int proc_finish(struct proc *p, struct proc_result *r, struct err *err) MUST_CHECK;
+/* Waits for its first output or its end. False: neither has come by then (clock.h). */
+bool proc_wait_output(struct proc *p, int64_t until);
 void proc_kill(struct proc *p); /* gives up: kills the group, reaps, frees; NULL-safe */
+
+/*
+ * For relays: a child on the caller's descriptors (stdin, stdout, stderr), in a process group of its own, without
+ * deadline. The caller waits for *pidfd to be readable, reaps with waitid(P_PIDFD) and closes it.
+ */
+int proc_spawn(const char *const *argv, const int fds[static 3], pid_t *pid, int *pidfd, struct err *err) MUST_CHECK;
 
 /* A conversation with a child started with keep_stdin. Both end at the options' deadline. */
 int proc_write(struct proc *p, const void *buf, size_t n, struct err *err) MUST_CHECK;

@@ -7,7 +7,7 @@
 
 lab=$t_root/tests/lab/lab
 t_need_lab
-t_plan 18
+t_plan 32
 
 # What a lab must not change, as far as it can be seen from outside.
 host_fingerprint() {
@@ -33,7 +33,7 @@ EOF
 
 # The name of the lab that runs in it, as processes and cgroups carry it.
 # shellcheck disable=SC2016 # expands in the lab
-print_name='tr "\0" "\n" <"/proc/$(cat /run/docker.pid)/cmdline" | grep -o "reconcile-lab[.].*"'
+print_name='tr "\0" "\n" <"/proc/$(cat /run/docker.pid)/cmdline" | grep -o "reconcile-lab[.][A-Za-z0-9]*"'
 
 left_of() { # NAME
 	pgrep -af "$1"
@@ -81,13 +81,14 @@ t_is "and the other one beside it" $? 0
 t_is "both are gone when their commands have returned" \
 	"$(left_of "$(cat "$t_dir/name1")")$(left_of "$(cat "$t_dir/name2")")" ""
 
-kill_lab() { # SIGNAL: sets $name and $killed
+kill_lab() { # SIGNAL OPTION...: sets $name, $running and $killed
 	rm -f "$t_dir/name"
-	"$lab" run --share "$t_dir" -- bash -c "$print_name >'$t_dir/name'; sleep 600" 2>/dev/null &
+	"$lab" run --share "$t_dir" "${@:2}" -- bash -c "$print_name >'$t_dir/name'; sleep 600" 2>/dev/null &
 	local pid=$!
 	t_retry 30 test -s "$t_dir/name"
 	name=$(cat "$t_dir/name")
 	running=$(left_of "$name" | grep -c dockerd)
+	running=$((running > 0)) # for moments it has children of its own name
 	kill "-$1" "$pid"
 	wait "$pid" 2>/dev/null
 	killed=$?
@@ -99,3 +100,36 @@ t_ok "leaves no process, cgroup or directory" t_retry 20 gone "$name"
 kill_lab TERM
 t_is "a lab ended with SIGTERM was running" "$running:$killed" "1:143"
 t_ok "leaves nothing either" t_retry 20 gone "$name"
+
+# Several hosts; 40-nodes.t is about what they can do.
+kill_lab KILL --nodes gmktec,hpr
+t_is "a lab of two hosts killed with SIGKILL was running" "$running:$killed" "1:137"
+t_ok "leaves no process, cgroup or directory" t_retry 20 gone "$name"
+t_is "and nothing on the machine" "$(host_fingerprint)" "$before"
+
+# shellcheck disable=SC2016 # expands in the lab
+bare='for c in docker dockerd exportfs; do command -v $c; done; dpkg -s docker.io >/dev/null 2>&1 && echo docker.io; sudo -n id -un'
+t_run "$lab" run --bare --nodes gmktec,hpr -- ssh -o BatchMode=yes ops@hpr "$bare"
+t_is "a bare host has nothing but sshd and sudo" "$t_status:$t_out" "0:root"
+t_run "$lab" run --nodes gmktec,unheard-of -- true
+t_like "a host needs an address" "$t_status:$t_err" "^64:.*'unheard-of' has no address"
+
+# A lab that stays. Its state is kept below $BUILD, and is not that of a person's lab.
+export BUILD=$t_dir
+name_of_lab() {
+	basename "$(cut -d' ' -f2 "$t_dir/lab/up")"
+}
+t_run "$lab" enter gmktec
+t_like "there is none at first" "$t_status:$t_err" '^1:.*no lab is up'
+t_ok "lab up makes one that stays" "$lab" up
+name=$(name_of_lab)
+t_is "one can enter its hosts" "$("$lab" enter hpr hostname; "$lab" enter gmktec docker node ls -q | wc -l)" $'hpr\n4'
+t_not_ok "there is no second one" "$lab" up
+t_ok "lab down ends it" "$lab" down
+t_is "and leaves nothing" "$(left_of "$name"; ls "$t_dir/lab")" ""
+t_ok "lab up works again" "$lab" up --bare
+name=$(name_of_lab)
+kill -KILL "$(cut -d' ' -f1 "$t_dir/lab/up")"
+t_ok "and leaves nothing when it is killed" t_retry 20 gone "$name"
+t_run "$lab" down
+t_is "which lab down has no problem with" "$t_status:$t_out" "0:lab: no lab was up"

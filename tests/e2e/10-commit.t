@@ -32,6 +32,11 @@ mutations() {
 	grep -oE '"target":"(POST|PUT|DELETE|PATCH) [^"]*"' "$trace" | sed -E 's/"target":"//; s/"$//; s/[?].*//'
 }
 
+# All calls of the last run, without queries.
+calls() {
+	grep -oE '"target":"[A-Z]+ /[^"?]*' "$trace" | sed -E 's/"target":"//; s,/v[0-9.]+,,' | sort | tr '\n' ' '
+}
+
 running_tasks() { # SERVICE
 	docker service ps -q --no-trunc -f desired-state=running "$1" | sort
 }
@@ -86,8 +91,8 @@ t_is "applying converges" "$t_status" 0
 t_is "two tasks run" "$(running_tasks web | wc -l)" 2
 t_is "the service is ours" "$(service '{{index .Spec.Labels "io.reconcile.cluster"}}')" shop
 t_is "the node has its label" "$(docker node inspect -f '{{.Spec.Labels.disk}}' self)" ssd
-t_is "in the order of references" "$(mutations | sed -E 's,/v[0-9.]+,,; s,/[a-z0-9]{25}/,/ID/,' | sort | tr '\n' ' ')" \
-	"POST /configs/create POST /networks/create POST /nodes/ID/update POST /services/create "
+t_is "in the order of references" "$(mutations | t_not_shared | sed -E 's,/v[0-9.]+,,; s,/[a-z0-9]{25}/,/ID/,' | sort | tr '\n' ' ')" \
+	"POST /configs/create POST /configs/create POST /networks/create POST /nodes/ID/update POST /services/create "
 
 tasks=$(running_tasks web)
 t_run reconcile --dry-run --detailed-exitcode
@@ -96,6 +101,8 @@ t_like "and says so" "$t_out" 'No changes'
 t_run reconcile --yes
 t_is "nor does the second run" "$t_status" 0
 t_is "it makes no call that changes something" "$(mutations)" ""
+t_is "and asks for each list once" "$(calls)" \
+	"GET /configs GET /containers/json GET /info GET /networks GET /nodes GET /secrets GET /services HEAD /_ping "
 before=$(find "$t_dir/state" -type f -exec sha256sum {} + | sort)
 t_run reconcile --yes
 t_is "and writes no file" "$(find "$t_dir/state" -type f -exec sha256sum {} + | sort)" "$before"
@@ -152,7 +159,7 @@ t_run reconcile --yes
 t_is "a changed file is a new config" "$t_status" 0
 t_is "the service uses it" "$(docker exec "$(docker ps -q -f label=com.docker.swarm.service.name=web | head -n 1)" \
 	cat /etc/motd)" "welcome back"
-t_is "the old one is kept for Swarm's rollback" "$(docker config ls -q | wc -l)" 2
+t_is "the old one is kept for Swarm's rollback" "$(docker config ls -q --filter label=io.reconcile.cluster | wc -l)" 2
 
 docker service create --detach --name stranger --no-resolve-image --replicas 0 lab/busybox:1 sleep 9 >/dev/null
 { spec 1 b && printf '  stranger: { image: "lab/busybox:1", command: [sleep, "1"], deploy: { replicas: 0 } }\n'; } |
@@ -172,5 +179,5 @@ t_is "so it is still there" "$(docker service ls -q -f name=web | wc -l)" 1
 t_run reconcile --yes
 t_is "with it, it is done" "$t_status" 0
 t_is "services, networks and configs are gone, in that order" \
-	"$(docker service ls -q -f name=web; docker network ls -q -f name=front; docker config ls -q)" ""
+	"$(docker service ls -q -f name=web; docker network ls -q -f name=front; docker config ls -q --filter label=io.reconcile.cluster)" ""
 t_is "the stranger stays" "$(docker service ls -q -f name=stranger | wc -l)" 1

@@ -1,6 +1,6 @@
 #!/bin/bash
 #
-# The demo, asserted step by step: from the state of the owner's notes to Ollama
+# The demo's main job on one host, asserted step by step: from the state of the owner's notes to Ollama
 # as a service behind Traefik. Runs with the stand-in for Traefik, and with real
 # ones where TRAEFIK_V2 and TRAEFIK_V3 name them.
 
@@ -41,7 +41,7 @@ clean() {
 migrate() { # TRAEFIK-IMAGE PROVIDER
 	local image=$1 provider=$2 inode before
 	t_ok "$image: the state before is there" "$t_root/tests/lab/before" "$image"
-	cp "$t_root/examples/demo/cluster.yaml" "$t_dir/cluster.yaml"
+	cp "$t_root/examples/one-host-migration/cluster.yaml" "$t_dir/cluster.yaml"
 	inode=$(stat -c %i "$static")
 	before=$(cat "$static")
 
@@ -62,6 +62,12 @@ migrate() { # TRAEFIK-IMAGE PROVIDER
 	else
 		t_like "$image: the swarm provider is there" "$(cat "$static")" 'swarm:'
 	fi
+
+	sed -i '/accept:/d' "$t_dir/cluster.yaml"
+	t_run reconcile --dry-run
+	t_like "$image: what still points at HAProxy is named, with its file" "$t_out" \
+		"blocked +absent/haproxy.*Traefik's service stats@file \(http://haproxy:8404, from /etc/traefik/dynamic_conf.yml\)"
+	cp "$t_root/examples/one-host-migration/cluster.yaml" "$t_dir/cluster.yaml"
 
 	t_run reconcile --yes --wait --timeout 2m
 	t_is "$image: with --wait it converges" "$t_status" 0
@@ -87,6 +93,6 @@ for v in 2 3; do
 	if [ -n "${!variable:-}" ]; then
 		migrate "lab/traefik:v$v" "$([ "$v" = 2 ] && echo docker || echo swarm)"
 	else
-		t_skip "$variable is not set: real Traefik v$v was not tried" 21
+		t_skip "$variable is not set: real Traefik v$v was not tried" 22
 	fi
 done

@@ -89,6 +89,40 @@ t_ok "the stand-in is made" "${CC:-cc}" -std=c17 -O2 -Wall -Wextra -Wpedantic -W
 	"$t_root/tests/lab/standins/engine.c" "$t_root/tests/lab/standins/http.c"
 t_ok "the image is made" "$t_root/tests/lab/images" lab/busybox:1
 
+# A call that is taken and never answered costs a minute, not the ten of its step; stopping a container has the time that
+# the container is given on top of that. It goes on beside the rest of this file, which asks at its end.
+proxy=$t_dir/proxy
+t_ok "the proxy is made" "${CC:-cc}" -std=c17 -O2 -Wall -Wextra -Wpedantic -Werror -o "$proxy" \
+	"$t_root/tests/lab/standins/proxy.c"
+declare -A stalled
+stall() { # NAME PATH; the spec on stdin
+	cat >"$t_dir/$1.yaml"
+	"$proxy" "$t_dir/$1.sock" "$real" --match "$2" --fault delay:600000 &
+	t_retry 5 test -S "$t_dir/$1.sock"
+	timeout -k 1 150 "$RECONCILE" --yes --state-dir "$t_dir/$1.state" --host "unix://$t_dir/$1.sock" "$t_dir/$1.yaml" \
+		>"$t_dir/$1.out" 2>&1 </dev/null &
+	stalled[$1]=$!
+}
+t_gave_up() { # TEXT NAME EXTENDED-REGULAR-EXPRESSION-OF-SECONDS
+	t_status=0
+	wait "${stalled[$2]}" || t_status=$?
+	t_is "$1: exit 3" "$t_status" 3
+	t_like "$1: it is given up in time" "$(cat "$t_dir/$2.out")" "does not answer .*: no complete answer within $3\.[0-9] s"
+}
+docker run -d --name old lab/busybox:1 sleep 1000 >/dev/null
+stall create /volumes/create <<'YAML'
+version: 1
+cluster: one
+volumes: { data: {} }
+YAML
+stall stop /stop <<'YAML'
+version: 1
+cluster: two
+swarm: { default_addr_pool: [10.64.0.0/14] }
+nodes: { gmktec: { address: 10.99.0.1, role: manager } }
+absent: { old: { container: old, node: gmktec, stop_timeout: 5s } }
+YAML
+
 # Not there, or nothing behind it.
 t_blocked "no socket" 3000 "GET /_ping: no Docker engine answers at unix://$t_dir/none .*--host, DOCKER_HOST.*No such file" \
 	--host "unix://$t_dir/none"
@@ -227,3 +261,6 @@ t_is "the next run converges" "$t_status" 0
 t_run reconcile --dry-run --detailed-exitcode "$spec"
 t_is "nothing is left to do" "$t_status" 0
 t_is "nothing is there twice" "$(docker service ls -q | wc -l) $(docker network ls -q -f driver=overlay -f name=front | wc -l)" "1 1"
+
+t_gave_up "a call that is never answered" create "6[0-4]"
+t_gave_up "a container that does not stop" stop "6[5-9]"

@@ -49,6 +49,7 @@ reconcile() {
 start() { # EXTENDED-REGULAR-EXPRESSION OPTION...
 	local until=$1
 	shift
+	rm -f "$out" # what the last run said is not what is waited for
 	"$RECONCILE" --yes --state-dir "$state" "$@" "$spec" >"$out" 2>"$out.err" </dev/null &
 	pid=$!
 	t_retry 20 grep -qE "$until" "$out"
@@ -70,6 +71,10 @@ team_of() { # SERVICE
 # A write while an update is in flight would wait for its end.
 settled() {
 	t_retry 30 is_completed
+}
+
+runs() { # SERVICE
+	[ "$(docker service ls -f "name=$1" --format '{{.Replicas}}')" = 1/1 ]
 }
 
 is_completed() {
@@ -186,10 +191,12 @@ t_like "an engine that is killed: it says so" "$t_out" "FAILED service/slow: .*n
 t_like "and what was not started" "$t_out" 'not yet service/last: needs service/slow first'
 t_run reconcile
 t_is "without it: exit 3" "$t_status" 3
-t_like "without it: nothing is taken for gone" "$t_out" '4 blocked; 0 in sync|5 blocked; 0 in sync'
+t_like "without it: nothing is taken for gone" "$t_out" '5 blocked; 1 in sync\.$' # in sync: the firewall, which needs no engine
 rm -f /run/docker.pid
 setsid "${daemon_command[@]}" </dev/null >"$LAB/dockerd.2.log" 2>&1 &
 t_ok "it comes back" t_retry 30 docker node ls
 : >"$gate/open"
+# It answers before its own agent is back in the swarm; the tasks that it is given until then fail.
+t_ok "its tasks start again" t_retry 60 runs slow
 converges "an engine that is killed"
 t_is "all is done" "$(team_of slow) $(team_of last)" "[TEAM=killed] [TEAM=killed]"

@@ -47,7 +47,7 @@ is_gone() { # PID
 # The command line.
 t_refused "a mistyped command" 64 "'aply' is neither a command nor a file; did you mean 'apply'\?" aply
 t_refused "another one, with a spec" 64 "did you mean 'validate'\?" validat cluster.yaml
-t_refused "a word that is like none" 64 "'rollback' is neither a command nor a file; see reconcile help" rollback
+t_refused "a word that is like none" 64 "'frobnicate' is neither a command nor a file; see reconcile help" frobnicate
 t_refused "an unknown option" 64 "^reconcile: unrecognized option '--bogus'
 reconcile: see reconcile help$" --bogus
 t_refused "an unknown option of a command" 64 "^reconcile: unrecognized option '--dry-run'" validate --dry-run x.yaml

@@ -109,7 +109,7 @@ rm "$db"
 n=$((n + 1)) && write_spec "team$n" && t_run reconcile --yes
 printf '\0\0\0\143' | dd of="$db" bs=1 seek=60 conv=notrunc status=none # user_version, sqlite.org/fileformat.html
 before=$(sha256sum "$db")
-t_applies "a state of a later version" "state $db: format 99, this version knows 1; move it away"
+t_applies "a state of a later version" "state $db: format 99, this version knows 2; move it away"
 t_is "it is left as it is, too" "$(sha256sum "$db")" "$before"
 rm -rf "$state" && mkdir "$state" && mkdir "$db"
 t_applies "a directory in its place" "state $db: "
@@ -181,12 +181,12 @@ t_is "a pipe: removals need --yes: exit 1" "$t_status" 1
 t_like "a pipe: it says so" "$t_err" 'give --yes to do it without a terminal.*
 .*not confirmed: nothing was changed'
 for answer in n "" y; do
-	[ "$answer" != y ] || t_is "no answer but y removes" "$(docker config ls -q | wc -l)" 1
+	[ "$answer" != y ] || t_is "no answer but y removes" "$(docker config ls -q --filter label=io.reconcile.cluster | wc -l)" 1
 	terminal "$answer"$'\n' "$RECONCILE" --state-dir "$state" "$spec"
-	t_like "a terminal asks" "$t_out" 'Apply this plan, removals included\? \[y/N\]'
+	t_like "a terminal asks" "$t_out" 'Apply this plan\? It removes or replaces something\. \[y/N\]'
 	t_is "'$answer': exit status" "$t_status" "$([ "$answer" = y ] && echo 0 || echo 1)"
 done
-t_is "y removes" "$(docker config ls -q | wc -l)" 0
+t_is "y removes" "$(docker config ls -q --filter label=io.reconcile.cluster | wc -l)" 0
 write_spec terminal
 terminal '' "$RECONCILE" --state-dir "$state" --dry-run "$spec"
 t_like "a terminal has colour" "$t_out" $'\033\\[3'

@@ -17,6 +17,14 @@
 set -u
 export LC_ALL=C TZ=UTC
 
+# What a file writes to stderr, or its end, makes prove wait for the next line of its stdout and start no other file:
+# hence past prove, whose pipe stays open.
+if [ -n "${T_STDERR:-}" ]; then
+	# shellcheck disable=SC2034 # only kept open
+	exec {t_pipe}>&2 2>&"$T_STDERR" {T_STDERR}>&-
+	unset T_STDERR
+fi
+
 t_script=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
 t_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 export BUILD=${BUILD:-$t_root/build}
@@ -41,14 +49,40 @@ t_skip_all() { # REASON
 # shellcheck disable=SC2120 # most tests need no option
 t_in_lab() { # OPTION-OF-LAB-RUN...
 	[ -z "${LAB:-}" ] || return 0
-	t_need_lab
+	t_need_lab "$@"
 	rm -rf "$t_dir"
 	exec "$t_root/tests/lab/lab" run "$@" -- "$t_script"
 }
 
-t_need_lab() {
+# The same in COUNT labs side by side, for files that wait more than they compute: $T_SHARD, from 0,
+# says which one this is. Their results are one TAP stream, with a plan of its own.
+t_in_labs() { # COUNT OPTION-OF-LAB-RUN...
+	local count=$1 i failed=0 pids=() line
+	shift
+	[ -z "${LAB:-}" ] || return 0
+	t_need_lab "$@"
+	for ((i = 0; i < count; i++)); do
+		T_SHARD=$i T_SHARDS=$count "$t_root/tests/lab/lab" run "$@" -- "$t_script" >"$t_dir/tap.$i" &
+		pids+=($!)
+	done
+	for ((i = 0; i < count; i++)); do
+		wait "${pids[i]}" || failed=1
+		while read -r line; do
+			case $line in
+			ok*) t_result 0 "${line#*- }" ;;
+			not\ ok*) t_result 1 "${line#*- }" ;;
+			esac
+		done <"$t_dir/tap.$i"
+		grep -qE '^1\.\.[0-9]' "$t_dir/tap.$i" || failed=1 # it did not come to its end
+	done
+	t_failures=$((t_failures + failed))
+	exit 0
+}
+
+# shellcheck disable=SC2120 # as above
+t_need_lab() { # OPTION-OF-LAB-RUN...
 	local reason
-	reason=$("$t_root/tests/lab/lab" check 2>&1) || t_skip_all "$reason"
+	reason=$("$t_root/tests/lab/lab" check "$@" 2>&1) || t_skip_all "$reason"
 }
 
 t_plan() { # COUNT
@@ -126,6 +160,14 @@ t_unlike() { # TEXT GOT EXTENDED-REGULAR-EXPRESSION
 	t_result $? "$1" && return
 	t_diag "got:           $2"
 	t_diag "wanted unlike: $3"
+}
+
+# The lines of a list of calls that are not about the shared state's object: how the run keeps others away, not what it
+# did to the cluster. A run that changes nothing makes neither.
+t_not_shared() {
+	local id
+	id=$(docker config ls -q --filter label=io.reconcile.state)
+	grep -vF "/configs/${id:-none}/" || true
 }
 
 # Succeeds as soon as the command does, fails when the time is over.

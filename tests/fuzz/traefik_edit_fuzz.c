@@ -100,7 +100,8 @@ static void check(const char *in, size_t len, struct static_goal goal)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct static_goal goals[] = {{2, true}, {2, false}, {3, true}, {3, false}};
+	static const struct static_goal goals[] = {
+		{2, true, NULL}, {2, false, NULL}, {3, true, NULL}, {3, false, NULL}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(goals); i++)
 		check((const char *)data, size, goals[i]);

@@ -18,6 +18,18 @@ schema/to-markdown <schema/cluster.schema.json | diff docs/spec.md - | sed 's/^/
 report "${PIPESTATUS[1]}" "docs/spec.md is written from the schema (make docs)"
 
 missing=0
+while read -r key; do
+  grep -qE "^\\|[^|]*\`$key\`" docs/settings.md || { echo "# docs/settings.md does not have $key"; missing=1; }
+done < <(perl -MJSON::PP -0777 -ne 'print "$_\n" for sort keys %{decode_json($_)->{properties}}' schema/settings.schema.json)
+report "$missing" "docs/settings.md has the keys of the settings"
+
+missing=0
+while read -r id; do
+  grep -qF "| \`$id\` |" docs/doctor.md || { echo "# docs/doctor.md does not have the trap $id"; missing=1; }
+done < <(sed -nE 's/^\t\.id = "(.*)",$/\1/p' reconciler/run/doctor/*.c)
+report "$missing" "docs/doctor.md has the traps that are looked for"
+
+missing=0
 while read -r path; do
   [ -e "$path" ] || { echo "# $path is named in the documents and does not exist"; missing=1; }
 done < <(grep -hoE '\b(docs|examples|schema|tests|reconciler|state)/[A-Za-z0-9_./-]+[A-Za-z0-9]' README.md docs/*.md | sort -u |

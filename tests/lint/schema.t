@@ -44,6 +44,8 @@ for tag, pattern, first in [
 
 with open("schema/cluster.schema.json") as f:
     schema = json.load(f)
+with open("schema/settings.schema.json") as f:
+    settings = json.load(f)
 
 
 def undescribed(node, path="", names=False):
@@ -59,20 +61,22 @@ def undescribed(node, path="", names=False):
                 yield from undescribed(value, f"{path}/{key}", not names and key == "properties")
 
 
-def errors(path):
+def errors(path, against=schema):
     with open(path, encoding="utf-8") as f:
         spec = yaml.load(f, Loader)
-    for e in jsonschema.Draft202012Validator(schema).iter_errors(spec):
+    for e in jsonschema.Draft202012Validator(against).iter_errors(spec):
         yield f"{path}: {'.'.join(map(str, e.path))}: {e.message[:200]}"
 
 
-try:
-    jsonschema.Draft202012Validator.check_schema(schema)
-    invalid = []
-except jsonschema.SchemaError as e:
-    invalid = [e.message]
-report(invalid, "the schema is valid JSON Schema 2020-12")
-report(list(undescribed(schema)), "every property has a description")
+for name, each in ("the schema", schema), ("the settings' schema", settings):
+    try:
+        jsonschema.Draft202012Validator.check_schema(each)
+        invalid = []
+    except jsonschema.SchemaError as e:
+        invalid = [e.message]
+    report(invalid, f"{name} is valid JSON Schema 2020-12")
+    report(list(undescribed(each)), f"every property of {name} has a description")
+report(list(errors("examples/secrets/reconcile.yaml", settings)), "the example's settings are valid")
 specs = [p for p in sorted(glob.glob("tests/cases/spec/good/*.yaml") + glob.glob("examples/*/cluster*.yaml"))
          if os.path.basename(p) not in NOT_FOR_EDITORS]
 report([] if specs else ["no specs found"], f"there are {len(specs)} specs to look at")

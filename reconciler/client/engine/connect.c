@@ -89,6 +89,7 @@ void endpoint_copy(const struct endpoint *from, struct endpoint *to)
 		.unix_socket = copy(from->unix_socket),
 		.base_url = copy(from->base_url),
 		.tls = from->tls,
+		.is_default = from->is_default,
 		.insecure = from->insecure,
 		.ca_file = copy(from->ca_file),
 		.cert_file = copy(from->cert_file),
@@ -198,6 +199,7 @@ static int default_endpoint(const char *host, const char *config_dir, struct end
 
 	at->tls = verify || tls;
 	at->insecure = !verify;
+	at->is_default = !host && !at->tls;
 	if (!host)
 		host = at->tls ? DEFAULT_TLS_HOST : DEFAULT_SOCKET;
 	if (parse_host(host, at, err) < 0)

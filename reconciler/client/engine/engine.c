@@ -17,6 +17,10 @@
 #define API_MAX_MINOR 52
 
 #define DAEMON_TEXT_MAX 600
+#define STREAM_HEAD 4096 /* bytes of a stream, enough for an error */
+#define CALL_MS (INT64_C(60) * 1000)
+#define FIRST_ANSWER_MS \
+	(INT64_C(15) * 1000) /* to /_ping, which costs an engine nothing; over a new ssh connection, too */
 
 int engine_open(const struct engine_options *o, struct engine **out, struct err *err)
 {
@@ -27,6 +31,14 @@ int engine_open(const struct engine_options *o, struct engine **out, struct err 
 	    endpoint_find(o ? o->host : NULL, e->config_dir, e->config, &e->at, err) < 0) {
 		engine_close(e);
 		return -1;
+	}
+	if (o && o->called) {
+		free(e->at.address);
+		e->at.address = xstrdup(o->called);
+	}
+	if (o) {
+		e->why = o->why;
+		e->why_arg = o->why_arg;
 	}
 	*out = e;
 	return 0;
@@ -65,20 +77,24 @@ const char *engine_address(const struct engine *e)
 	return e->at.address;
 }
 
+bool engine_is_default(const struct engine *e)
+{
+	return e->at.is_default;
+}
+
 const char *engine_api_version(const struct engine *e)
 {
 	return e->version;
 }
 
-bool engine_api_at_least(const struct engine *e, int major, int minor)
+void engine_set_hooks(struct engine *e, struct mutation_hooks hooks)
 {
-	return e->major > major || (e->major == major && e->minor >= minor);
+	e->hooks = hooks;
 }
 
-void engine_on_mutation(struct engine *e, int (*hook)(void *arg, const char *call, struct err *err), void *arg)
+void engine_set_uncancellable(struct engine *e)
 {
-	e->hook = hook;
-	e->hook_arg = arg;
+	e->uncancellable = true;
 }
 
 void engine_escape(const char *s, struct str *out)
@@ -95,6 +111,9 @@ struct call {
 	const char *auth; /* X-Registry-Auth, or NULL */
 	size_t max;
 	int64_t deadline;
+	/* A stream is only watched, for as long as it goes on. */
+	int (*on_body)(const char *bytes, size_t n, void *arg);
+	void *on_body_arg;
 
 	struct str url, text;
 	char *auth_header;
@@ -122,6 +141,15 @@ static char *call_name(const struct call *c)
 	return xasprintf("%s %.*s", c->method, (int)strcspn(c->path, "?"), c->path);
 }
 
+/* An engine that stalls must not cost a whole step's time; stop and restart answer when the time they give is over. */
+static int64_t call_deadline(const struct call *c)
+{
+	const char *grace = strstr(c->path, "?t=");
+	int64_t limit = clock_ms() + CALL_MS + (grace ? strtoll(grace + 3, NULL, 10) * 1000 : 0);
+
+	return limit < c->deadline ? limit : c->deadline;
+}
+
 static void call_prepare(const struct engine *e, struct call *c)
 {
 	size_t n = 0;
@@ -147,9 +175,11 @@ static void call_prepare(const struct engine *e, struct call *c)
 		.body = c->body ? str_cstr(&c->text) : NULL,
 		.body_len = c->text.len,
 		.tls = e->at.tls ? &c->tls : NULL,
-		.deadline = c->deadline,
+		.deadline = c->on_body ? c->deadline : call_deadline(c),
 		.max_body = c->max,
-		.uncancellable = call_mutates(c),
+		.uncancellable = e->uncancellable || (call_mutates(c) && !c->on_body),
+		.on_body = c->on_body,
+		.on_body_arg = c->on_body_arg,
 	};
 }
 
@@ -157,11 +187,14 @@ static int connection_failed(const struct engine *e, const struct call *c, struc
 {
 	_cleanup_free_ char *name = call_name(c);
 
+	if (e->why && err->code != ERR_CANCELLED && e->why(e->why_arg, err))
+		return err_wrap(err, "%s", name);
 	if (err->code == ERR_UNREACHABLE)
 		err_wrap(err, "no Docker engine answers at %s (--host, DOCKER_HOST or a docker context names another)",
 			 e->at.address);
 	else if (err->code == ERR_TIMEOUT)
-		err_wrap(err, "the Docker engine at %s does not answer", e->at.address);
+		err_wrap(err, "the Docker engine at %s does not answer (see `systemctl status docker` there)",
+			 e->at.address);
 	else if (err->code == ERR_PROTOCOL)
 		err_wrap(err, "what answers at %s is not a Docker engine", e->at.address);
 	else if (err->code == ERR_DENIED)
@@ -256,23 +289,38 @@ static int ensure_http(struct engine *e, struct err *err)
 	return e->http ? 0 : http_new(&e->http, err);
 }
 
-static int send_call(struct engine *e, struct call *c, struct http_response *r, struct err *err)
+static int exchange(struct engine *e, struct call *c, struct http_response *r, struct err *err)
 {
 	struct err e2;
 
-	if (ensure_http(e, err) < 0)
-		return -1;
-	if (call_mutates(c) && e->hook) {
-		_cleanup_free_ char *name = call_name(c);
-		if (e->hook(e->hook_arg, name, err) < 0)
-			return -1;
-	}
 	call_prepare(e, c);
 	if (http_do(e->http, &c->request, r, &e2) == 0)
 		return 0;
 	if (err)
 		*err = e2;
 	return connection_failed(e, c, err ? err : &e2);
+}
+
+static int exchange_mutation(struct engine *e, struct call *c, struct http_response *r, struct err *err)
+{
+	const struct mutation_hooks *h = &e->hooks;
+	_cleanup_free_ char *name = call_name(c);
+
+	mutation_kill_before();
+	if (h->before && h->before(h->arg, name, err) < 0)
+		return -1;
+	int rc = exchange(e, c, r, err);
+	if (h->after)
+		h->after(h->arg, name);
+	mutation_kill_after();
+	return rc;
+}
+
+static int send_call(struct engine *e, struct call *c, struct http_response *r, struct err *err)
+{
+	if (ensure_http(e, err) < 0)
+		return -1;
+	return call_mutates(c) ? exchange_mutation(e, c, r, err) : exchange(e, c, r, err);
 }
 
 /* ---- negotiation ---- */
@@ -363,7 +411,8 @@ int engine_negotiate(struct engine *e, int64_t deadline, struct err *err)
 		return 0;
 	if (!err)
 		err = &e2;
-	if (ask_version(e, deadline, theirs, sizeof(theirs), err) < 0)
+	int64_t limit = clock_ms() + FIRST_ANSWER_MS;
+	if (ask_version(e, limit < deadline ? limit : deadline, theirs, sizeof(theirs), err) < 0)
 		return -1;
 	if (!parse_version(theirs, &major, &minor))
 		return err_set(err, ERR_PROTOCOL, "GET /_ping: the engine at %s calls its API version '%s'",
@@ -411,6 +460,16 @@ int engine_get(struct engine *e, int64_t deadline, json_t **out, struct err *err
 	va_end(ap);
 	_cleanup_call_ struct call c = {.method = "GET", .path = path, .deadline = deadline};
 	return do_call(e, &c, out, err);
+}
+
+int engine_list(struct engine *e, int64_t deadline, const char *path, const json_t *filters, json_t **out,
+		struct err *err)
+{
+	_cleanup_str_ struct str text = {0}, query = {0};
+
+	json_canonical(filters, &text);
+	engine_escape(str_cstr(&text), &query);
+	return engine_get(e, deadline, out, err, "%s?filters=%s", path, str_cstr(&query));
 }
 
 int engine_get_with_auth(struct engine *e, int64_t deadline, const char *auth, json_t **out, struct err *err,
@@ -471,6 +530,57 @@ int engine_get_raw(struct engine *e, int64_t deadline, size_t max, struct str *o
 		return -1;
 	str_add(out, r.body.data, r.body.len);
 	return 0;
+}
+
+/* The first bytes are also kept: they are the daemon's words when the answer is an error. */
+struct stream {
+	int (*on_data)(const char *bytes, size_t n, void *arg);
+	void *arg;
+	struct str head;
+};
+
+static int on_stream(const char *bytes, size_t n, void *arg)
+{
+	struct stream *s = arg;
+
+	if (s->head.len < STREAM_HEAD)
+		str_add(&s->head, bytes, n < STREAM_HEAD ? n : STREAM_HEAD);
+	return s->on_data(bytes, n, s->arg);
+}
+
+int engine_stream(struct engine *e, int64_t deadline, const char *image, const json_t *body,
+		  int (*on_data)(const char *bytes, size_t n, void *arg), void *arg, struct err *err,
+		  const char *path_fmt, ...)
+{
+	va_list ap;
+	va_start(ap, path_fmt);
+	_cleanup_free_ char *path = format_path(path_fmt, ap);
+	va_end(ap);
+	_cleanup_free_ char *auth = NULL;
+	_cleanup_http_response_ struct http_response r = {0};
+	struct stream s = {.on_data = on_data, .arg = arg};
+
+	if (image && registry_auth_for_image(e, image, deadline, &auth, err) < 0)
+		return -1;
+	_cleanup_call_ struct call c = {
+		.method = "POST",
+		.path = path,
+		.deadline = deadline,
+		.body = body,
+		.auth = auth,
+		.max = SIZE_MAX,
+		.on_body = on_stream,
+		.on_body_arg = &s,
+	};
+	int rc = engine_negotiate(e, deadline, err);
+	if (rc == 0)
+		rc = send_call(e, &c, &r, err);
+	if (rc == 0) {
+		str_add(&r.body, s.head.data, s.head.len);
+		rc = check_status(&c, &r, err);
+	}
+	str_free(&s.head);
+	return rc;
 }
 
 /* The same failure for each, when nothing could be sent. */

@@ -12,6 +12,7 @@ struct endpoint {
 	char *base_url;    /* "http://localhost", "https://10.0.0.84:2376" */
 	bool tls;
 	bool insecure;
+	bool is_default;                      /* nothing said which */
 	char *ca_file, *cert_file, *key_file; /* NULL: none */
 };
 
@@ -22,8 +23,10 @@ struct engine {
 	struct http *http;
 	int major, minor; /* 0 before negotiation */
 	char version[16];
-	int (*hook)(void *arg, const char *call, struct err *err);
-	void *hook_arg;
+	struct mutation_hooks hooks;
+	bool uncancellable; /* also its reads */
+	bool (*why)(void *arg, struct err *err);
+	void *why_arg;
 };
 
 /* connect.c */

@@ -11,6 +11,7 @@
 struct traefik_client {
 	struct http *http;
 	char *url; /* without a slash at the end */
+	struct traefik_relay relay;
 };
 
 int traefik_open(const char *api_url, struct traefik_client **out, struct err *err)
@@ -38,8 +39,31 @@ void traefik_close(struct traefik_client *t)
 	if (!t)
 		return;
 	http_free(t->http);
+	if (t->relay.close)
+		t->relay.close(t->relay.arg);
 	free(t->url);
 	free(t);
+}
+
+void traefik_use_relay(struct traefik_client *t, const struct traefik_relay *r)
+{
+	t->relay = *r;
+}
+
+void traefik_url_target(const char *api_url, struct str *out)
+{
+	const char *host = strstr(api_url, "://");
+
+	host = host ? host + 3 : api_url;
+	size_t n = strcspn(host, "/?#");
+	const char *at = memrchr(host, '@', n), *colon = memrchr(host, ':', n), *bracket = memrchr(host, ']', n);
+	if (at) {
+		n -= (size_t)(at + 1 - host);
+		host = at + 1;
+	}
+	str_add(out, host, n);
+	if (!colon || (bracket && bracket > colon) || colon < host)
+		str_adds(out, str_starts(api_url, "https://") ? ":443" : ":80");
 }
 
 static const struct {
@@ -64,12 +88,22 @@ static int status_error(const struct http_response *r, const char *url, struct e
 static int get_page(struct traefik_client *t, int64_t deadline, const char *url, int *next, json_t **out,
 		    struct err *err)
 {
-	const struct http_request q = {.method = "GET", .url = url, .deadline = deadline, .max_body = BODY_MAX};
+	const struct http_request q = {
+		.method = "GET",
+		.url = url,
+		.unix_socket = t->relay.unix_socket,
+		.deadline = deadline,
+		.max_body = BODY_MAX,
+	};
 	_cleanup_http_response_ struct http_response r = {0};
+	struct err why = {0};
 	char page[16];
 
-	if (http_do(t->http, &q, &r, err) < 0)
-		return err_wrap(err, "GET %s", url);
+	if (http_do(t->http, &q, &r, &why) < 0) {
+		if (t->relay.why && (why.code == ERR_UNREACHABLE || why.code == ERR_PROTOCOL))
+			t->relay.why(t->relay.arg, &why);
+		return err_set(err, why.code, "GET %s: %s", url, why.msg);
+	}
 	if (r.status != 200)
 		return status_error(&r, url, err);
 	if (json_parse(str_cstr(&r.body), r.body.len, out, err) < 0)

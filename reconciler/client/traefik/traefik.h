@@ -4,10 +4,24 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/str.h"
 
 struct traefik_client;
 int traefik_open(const char *api_url, struct traefik_client **out, struct err *err) MUST_CHECK;
 void traefik_close(struct traefik_client *t);
+
+/* A relay to the API: a unix socket whose connections lead there. */
+struct traefik_relay {
+	const char *unix_socket; /* lives until close */
+	/* Why a connection failed, of which only the end is seen here. False: not known. */
+	bool (*why)(void *arg, struct err *err);
+	void (*close)(void *arg); /* by traefik_close */
+	void *arg;
+};
+/* From here on every connection goes through the relay, which the client now owns. */
+void traefik_use_relay(struct traefik_client *t, const struct traefik_relay *r);
+/* "host:port" of an API's URL, with the scheme's own port when it says none. Appends. */
+void traefik_url_target(const char *api_url, struct str *out);
 
 /* New references: the body of GET <api><path>, "/api/version", "/api/http/routers" (every page of it). */
 int traefik_get(struct traefik_client *t, int64_t deadline, const char *path, json_t **out, struct err *err) MUST_CHECK;

@@ -1,38 +1,47 @@
 #include "kinds/absent/absent.h"
 
 #include "kinds/absent/phase.h"
-#include "kinds/absent/quiet.h"
-#include "kinds/container.h"
 #include "kinds/kinds.h"
+#include "kinds/node_engine.h"
 #include "kinds/util.h"
 #include "sys/clock.h"
 
 #include <string.h>
 
 /*
- * What must not run any more. A container is stopped, kept for a while as a way
- * back, then removed; a service is removed. Volumes are never removed, and what
- * starts a thing from elsewhere (Compose) is named, not edited.
+ * What must not run any more. It is stopped, kept for a while as a way back, then
+ * removed; a systemd unit is stopped and disabled, and stays. Volumes are never
+ * removed, and what starts a thing from elsewhere (Compose) is named, not edited.
  *
  * All fields but restart and state are the spec's parameters, equal on both sides.
  */
 static const struct field fields[] = {
-	{"compose", 0, NULL}, {"container", 0, NULL},    {"keep", 0, "ns"},
-	{"quiet", 0, "ns"},   {"restart", 0, NULL},      {"service", 0, NULL},
-	{"state", 0, NULL},   {"stop_timeout", 0, "ns"}, {"unit", 0, NULL},
+	{"accept", 0, NULL},   {"backends", 0, NULL}, {"compose", 0, NULL},      {"container", 0, NULL},
+	{"keep", 0, "ns"},     {"quiet", 0, "ns"},    {"restart", 0, NULL},      {"service", 0, NULL},
+	{"services", 0, NULL}, {"state", 0, NULL},    {"stop_timeout", 0, "ns"}, {"unit", 0, NULL},
 };
 
-static const char *const after[] = {"service", "container", "traefik", "route", NULL};
+static const char *const after[] = {"engine", "service", "container", "traefik", "route", "check", NULL};
 
-#define NS_PER_S 1000000000
+static const struct absent_form *const forms[] = {&absent_container, &absent_compose, &absent_service, &absent_unit};
 
-/* The engine's own clock, which also wrote when a container ended; ours only when it does not say. */
-static int64_t now_of(const struct snapshot *snap)
+#define WAIT_MS 200
+#define PATIENCE_MS (INT64_C(2) * 60 * 1000) /* beside the time that it may take to stop */
+
+static const struct absent_form *form_in(const struct snode *n)
 {
-	int64_t now;
-	if (parse_rfc3339(json_str(snapshot_get(snap, "engine/info", NULL), "SystemTime"), &now))
-		return now;
-	return clock_wall();
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++)
+		if (snode_str(n, forms[i]->key))
+			return forms[i];
+	return NULL;
+}
+
+const struct absent_form *absent_form_of(const json_t *body)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++)
+		if (json_str(body, forms[i]->key))
+			return forms[i];
+	return NULL;
 }
 
 static void needs(const struct spec *spec, struct wants *w)
@@ -40,13 +49,25 @@ static void needs(const struct spec *spec, struct wants *w)
 	const struct snode *absent = snode_get(spec_root(spec), "absent");
 
 	for (size_t i = 0; i < snode_count(absent); i++) {
-		const char *container = snode_str(absent->items[i], "container");
+		const struct absent_form *form = form_in(absent->items[i]);
 		want_engine(w, "info");
-		if (container)
-			want_container(w, container);
-		if (snode_str(absent->items[i], "service"))
-			want_swarm_list(w, "services");
+		if (form)
+			form->needs(w, absent->items[i]);
 	}
+}
+
+static int fetch(struct fetch *f, struct err *err)
+{
+	const struct snode *absent = snode_get(spec_root(f->spec), "absent");
+
+	(void)err;
+	node_engine_fetch(f);
+	for (size_t i = 0; i < snode_count(absent); i++) {
+		const struct absent_form *form = form_in(absent->items[i]);
+		if (form && form->fetch)
+			form->fetch(f, absent->items[i]);
+	}
+	return 0;
 }
 
 /* ---- decode ---- */
@@ -57,72 +78,83 @@ static void set_duration(struct decode *d, struct resource *r, const struct snod
 		resource_set_field(d->out, r, key, json_integer(value), mark_of(snode_get(n, key), r->mark));
 }
 
-/* The container's own timeout counts when it asks for more than our default and the spec asks for nothing. */
-static int64_t stop_timeout(const struct snode *n, const json_t *inspect)
+void absent_decode_times(struct decode *d, struct resource *r, const struct snode *n, int64_t stop_timeout)
 {
-	const struct snode *given = snode_get(n, "stop_timeout");
-	int64_t own = json_int(json_object_get(inspect, "Config"), "StopTimeout", 0) * NS_PER_S;
-	int64_t spec = snode_int(n, "stop_timeout", 0);
-
-	return (!given || given->is_default) && own > spec ? own : spec;
-}
-
-static void decode_container(struct decode *d, struct resource *r, const struct snode *n, const char *container)
-{
-	const json_t *inspect = NULL;
-	_cleanup_free_ char *why = NULL;
-	int64_t keep = snode_int(n, "keep", 0);
-	struct absent_phase p = {.wanted = "removed"};
-
-	if (container_find(d->snap, r->node, container, &inspect, &why) == PRESENT)
-		p = absent_phase(inspect, now_of(d->snap), keep / NS_PER_S);
-	resource_set_field(d->out, r, "container", json_string(container), snode_get(n, "container")->mark);
-	resource_set_field(d->out, r, "state", json_string(p.wanted), r->mark);
-	set_duration(d, r, n, "keep", keep);
+	set_duration(d, r, n, "keep", snode_int(n, "keep", 0));
 	set_duration(d, r, n, "quiet", snode_int(n, "quiet", 0));
-	set_duration(d, r, n, "stop_timeout", stop_timeout(n, inspect));
+	set_duration(d, r, n, "stop_timeout", stop_timeout);
 	resource_mark(d->out, r, "restart", r->mark);
 }
 
-static void decode_service(struct decode *d, struct resource *r, const struct snode *n, const char *service)
+/* A list of names, or a map of texts, as an object. */
+static void decode_names(struct decode *d, struct resource *r, const struct snode *n, const char *key)
 {
-	resource_set_field(d->out, r, "service", json_string(service), snode_get(n, "service")->mark);
-	resource_set_field(d->out, r, "state", json_string("removed"), r->mark);
-	if (snode_int(n, "quiet", 0) > 0)
-		resource_block(d->out, r,
-			       "service %s: 'quiet' can be judged for containers only; give it `after` the route that "
-			       "replaces it",
-			       snode_shown(snode_get(n, "service")));
-}
+	const struct snode *names = snode_get(n, key);
+	json_t *all = json_object();
 
-static void decode_unsupported(struct decode *d, struct resource *r, const struct snode *n, const char *field,
-			       const char *what)
-{
-	const struct snode *name = snode_get(n, field);
-
-	if (!snode_scalar(name))
-		return;
-	resource_set_field(d->out, r, field, json_string(name->text), name->mark);
-	resource_set_field(d->out, r, "state", json_string("removed"), r->mark);
-	resource_block(d->out, r, "removing %s '%s' is not supported by this version", what, snode_shown(name));
+	for (size_t i = 0; i < snode_count(names); i++) {
+		const struct snode *one = names->items[i];
+		if (one->key)
+			json_set_str(all, one->key, snode_scalar(one));
+		else
+			json_set_bool(all, snode_scalar(one), true);
+	}
+	if (names)
+		resource_set_field(d->out, r, key, all, names->mark);
+	else
+		json_decref(all);
 }
 
 static void decode_entry(struct decode *d, const struct snode *n)
 {
 	struct resource *r = resource_add(d->out, "absent", n->key);
-	const char *container = snode_str(n, "container"), *service = snode_str(n, "service"),
-		   *node = snode_str(n, "node");
+	const struct absent_form *form = form_in(n);
+	const char *node = snode_str(n, "node");
 
 	r->mark = n->key_mark;
 	r->presence = ABSENT;
-	r->node = node && !service ? arena_strdup(resource_set_arena(d->out), node) : NULL;
-	if (container)
-		decode_container(d, r, n, container);
-	else if (service)
-		decode_service(d, r, n, service);
-	decode_unsupported(d, r, n, "compose", "Compose project");
-	decode_unsupported(d, r, n, "unit", "systemd unit");
-	after_refs(d, r, n);
+	r->node = node && form != &absent_service ? arena_strdup(resource_set_arena(d->out), node) : NULL;
+	if (form) {
+		resource_set_field(d->out, r, form->key, json_string(snode_str(n, form->key)),
+				   snode_get(n, form->key)->mark);
+		decode_names(d, r, n, "services");
+		decode_names(d, r, n, "backends");
+		decode_names(d, r, n, "accept");
+		form->decode(d, r, n);
+	}
+	common_keys(d, r, n);
+}
+
+/* By its name, as people call it: "autoscaler", "haproxy-scaler". */
+static bool is_called(const struct resource *r, const char *word)
+{
+	const struct absent_form *form = absent_form_of(r->body);
+	const char *target = form ? json_str(r->body, form->key) : NULL;
+
+	return strcasestr(r->name, word) || (target && strcasestr(target, word));
+}
+
+static bool comes_after(const struct resource *r, const struct resource *other)
+{
+	for (size_t i = 0; i < r->refs.n; i++)
+		if (str_starts(r->refs.v[i].target, "absent/") &&
+		    strcmp(r->refs.v[i].target + strlen("absent/"), other->name) == 0)
+			return true;
+	return false;
+}
+
+/* Whatever drives HAProxy goes before it, or it starts it again and changes it while it drains (FACTS E). */
+static void order_scalers(struct decode *d, const struct snode *absent)
+{
+	for (size_t i = 0; i < snode_count(absent); i++) {
+		struct resource *proxy = resource_find(d->out, "absent", absent->items[i]->key);
+		for (size_t k = 0; k < snode_count(absent); k++) {
+			const struct resource *scaler = resource_find(d->out, "absent", absent->items[k]->key);
+			if (is_called(proxy, "haproxy") && !is_called(proxy, "scale") && is_called(scaler, "scale") &&
+			    !comes_after(scaler, proxy) && !comes_after(proxy, scaler))
+				resource_ref(d->out, proxy, REF_REQUIRES, (struct mark){0}, "absent/%s", scaler->name);
+		}
+	}
 }
 
 static int decode(struct decode *d, struct err *err)
@@ -132,85 +164,20 @@ static int decode(struct decode *d, struct err *err)
 	(void)err;
 	for (size_t i = 0; i < snode_count(absent); i++)
 		decode_entry(d, absent->items[i]);
+	order_scalers(d, absent);
 	return 0;
 }
 
 /* ---- observe ---- */
 
-static const char *compose_of(const json_t *inspect, const char *what)
-{
-	_cleanup_free_ char *label = xasprintf("com.docker.compose.project%s", what);
-	return json_str(json_path(inspect, "Config.Labels"), label);
-}
-
-/* "" when no Compose project made it. */
-static const char *compose_warning(struct arena *a, const json_t *inspect)
-{
-	const char *project = compose_of(inspect, ""), *dir = compose_of(inspect, ".working_dir"),
-		   *files = compose_of(inspect, ".config_files");
-	const char *where = !dir || (files && *files == '/') ? files : dir; /* Compose v1 wrote relative files */
-
-	if (!project)
-		return "";
-	return arena_printf(a, "; Compose project '%s'%s%s%s still lists it: remove it there too, or it comes back",
-			    project, where ? " (" : "", where ? where : "", where ? ")" : "");
-}
-
-static void set_state(struct observe *o, struct resource *r, const struct resource *want, const char *state)
+void absent_set_live(struct observe *o, struct resource *r, const struct resource *want, const char *state,
+		     const char *restart)
 {
 	json_object_update(r->body, want->body);
 	json_object_del(r->body, "restart");
 	resource_set_field(o->out, r, "state", json_string(state), (struct mark){0});
+	resource_set_field(o->out, r, "restart", restart ? json_string(restart) : NULL, (struct mark){0});
 	r->presence = PRESENT; /* the entry is; what it names has the state */
-}
-
-static void observe_container(struct observe *o, struct resource *r, const struct resource *want)
-{
-	const char *container = json_str(want->body, "container");
-	const json_t *inspect = NULL;
-	_cleanup_free_ char *why = NULL;
-
-	if (container_find(o->snap, want->node, container, &inspect, &why) == UNKNOWN) {
-		r->presence = UNKNOWN;
-		resource_block(o->out, r, "%s", why);
-		return;
-	}
-	struct absent_phase p = absent_phase(inspect, now_of(o->snap), json_int(want->body, "keep", 0) / NS_PER_S);
-	set_state(o, r, want, p.live);
-	r->id = json_str(inspect, "Id");
-	resource_set_field(o->out, r, "restart", p.restart ? json_string(p.restart) : NULL, (struct mark){0});
-	if (p.kept_until) {
-		char until[32];
-		clock_rfc3339(p.kept_until, until);
-		resource_note(o->out, r, "container %s is stopped and kept until %s, then removed%s", container, until,
-			      compose_warning(resource_set_arena(o->out), inspect));
-	}
-}
-
-static const json_t *find_service(const json_t *services, const char *name)
-{
-	const json_t *service;
-	size_t i;
-
-	json_array_foreach (services, i, service)
-		if (str_eq(json_str(json_object_get(service, "Spec"), "Name"), name))
-			return service;
-	return NULL;
-}
-
-static void observe_service(struct observe *o, struct resource *r, const struct resource *want)
-{
-	const char *why;
-	const json_t *services = swarm_list(o->snap, "engine/services", &why);
-
-	if (!services) {
-		r->presence = UNKNOWN;
-		resource_block(o->out, r, "%s", why);
-		return;
-	}
-	const json_t *service = find_service(services, json_str(want->body, "service"));
-	set_state(o, r, want, service ? "running" : "removed");
-	r->id = json_str(service, "ID");
 }
 
 static int observe(struct observe *o, struct err *err)
@@ -222,117 +189,82 @@ static int observe(struct observe *o, struct err *err)
 			continue;
 		struct resource *r = observe_add(o, want);
 		r->ownable = false;
-		if (json_str(want->body, "container")) {
-			observe_container(o, r, want);
-		} else if (json_str(want->body, "service")) {
-			observe_service(o, r, want);
-		} else {
-			r->presence = UNKNOWN;
-			resource_block(o->out, r, "it is not looked at by this version");
-		}
+		absent_form_of(want->body)->observe(o, r, want);
 	}
 	return 0;
 }
 
 /* ---- explain ---- */
 
-static const char *duration(struct arena *a, int64_t ns)
+const char *absent_shown(const struct resource *want, const char *key)
+{
+	return resource_mark_of(want, key).hidden ? "(value of a variable)" : json_str(want->body, key);
+}
+
+const char *absent_duration(struct arena *a, int64_t ns)
 {
 	_cleanup_str_ struct str text = {0};
 	format_duration(ns / NS_PER_S, &text);
 	return arena_strdup(a, str_cstr(&text));
 }
 
-static const char *stop_signal(const json_t *inspect)
+int64_t absent_timeout_s(const json_t *body)
 {
-	const char *signal = json_str(json_object_get(inspect, "Config"), "StopSignal");
-	return signal && *signal ? signal : "SIGTERM";
+	return (json_int(body, "stop_timeout", 0) + NS_PER_S - 1) / NS_PER_S;
 }
 
-/* What becomes of it once it is stopped. */
-static const char *afterwards(struct arena *a, const json_t *body, const json_t *inspect)
+void absent_is_no_drift(struct change *c)
 {
-	if (json_is_true(json_path(inspect, "HostConfig.AutoRemove")))
-		return "; it was started with --rm, so the engine removes it at once, with its anonymous volumes";
-	if (str_eq(json_str(body, "state"), "removed"))
-		return " and removes it; its volumes stay";
-	return arena_printf(a, ", keeps it for %s; its volumes stay", duration(a, json_int(body, "keep", 0)));
-}
-
-static const char *container_effect(struct arena *a, const json_t *body, const json_t *inspect,
-				    const struct absent_phase *p)
-{
-	const char *name = json_str(body, "container");
-	char since[32];
-
-	if (strcmp(p->live, "running") == 0)
-		return arena_printf(a, "stops container %s with %s (killed after %s)%s%s", name, stop_signal(inspect),
-				    duration(a, json_int(body, "stop_timeout", 0)), afterwards(a, body, inspect),
-				    compose_warning(a, inspect));
-	if (p->restart)
-		return arena_printf(a,
-				    "sets the restart policy of the stopped container %s from '%s' to 'no', so that it "
-				    "stays stopped",
-				    name, p->restart);
-	clock_rfc3339(p->stopped_at, since);
-	return arena_printf(a, "removes container %s, stopped since %s; its volumes stay%s", name, since,
-			    compose_warning(a, inspect));
-}
-
-static void explain_container(const struct observe *o, struct arena *a, struct change *c)
-{
-	const json_t *body = c->desired->body, *inspect = NULL;
-	_cleanup_free_ char *unused = NULL;
-
-	container_find(o->snap, c->desired->node, json_str(body, "container"), &inspect, &unused);
-	struct absent_phase p = absent_phase(inspect, now_of(o->snap), json_int(body, "keep", 0) / NS_PER_S);
-	const json_t *labels = json_path(inspect, "Config.Labels");
-	if (json_str(labels, "com.docker.swarm.task.id")) {
-		const char *service = json_str(labels, "com.docker.swarm.service.name");
-		c->state = CHANGE_BLOCKED;
-		c->reason = arena_printf(
-			a,
-			"container %s is a task of service %s, which would start another one: write 'service: %s' "
-			"instead of 'container'",
-			json_str(body, "container"), service ? service : "?", service ? service : "?");
-		return;
-	}
-	c->effect = container_effect(a, body, inspect, &p);
-	if (strcmp(p.live, "stopped") == 0) {
-		/* Time has passed: neither the spec nor the container was changed by anybody. */
-		c->disruption = DISRUPTS_NOTHING;
-		c->why = WHY_SPEC;
-		for (size_t i = 0; i < c->fields.n; i++)
-			c->fields.v[i].why = WHY_SPEC;
-	}
-}
-
-/* The number of tasks as the list tells it (?status=true), else as many as are wanted; -1: a global service. */
-static int64_t task_count(const json_t *service)
-{
-	const json_t *running = json_path(service, "ServiceStatus.RunningTasks");
-	if (json_is_integer(running))
-		return json_integer_value(running);
-	return json_int(json_path(service, "Spec.Mode.Replicated"), "Replicas", -1);
-}
-
-static void explain_service(const struct observe *o, struct arena *a, struct change *c)
-{
-	const char *name = json_str(c->desired->body, "service");
-	const json_t *service = find_service(snapshot_get(o->snap, "engine/services", NULL), name);
-	int64_t n = task_count(service);
-
-	c->effect = n < 0 ? arena_printf(a, "removes service %s: all its tasks end; volumes stay", name)
-			  : arena_printf(a, "removes service %s: %lld task%s end%s; volumes stay", name, (long long)n,
-					 n == 1 ? "" : "s", n == 1 ? "s" : "");
+	c->disruption = DISRUPTS_NOTHING;
+	c->why = WHY_SPEC;
+	for (size_t i = 0; i < c->fields.n; i++)
+		c->fields.v[i].why = WHY_SPEC;
 }
 
 static void explain(const struct observe *o, struct arena *a, struct change *c)
 {
-	if (json_str(c->desired->body, "container"))
-		explain_container(o, a, c);
-	else if (json_str(c->desired->body, "service"))
-		explain_service(o, a, c);
+	absent_form_of(c->desired->body)->explain(o, a, c);
+}
+
+/* ---- apply ---- */
+
+int absent_inspect(struct engine *engine, int64_t deadline, const char *container, json_t **out, struct err *err)
+{
+	_cleanup_str_ struct str path = {0};
+	struct err e;
+
+	engine_escape(container, &path);
+	if (engine_get(engine, deadline, out, &e, "/containers/%s/json", str_cstr(&path)) == 0)
+		return 0;
+	if (e.code == ERR_NOT_FOUND) {
+		*out = json_null();
+		return 0;
+	}
+	*err = e;
+	return err_wrap(err, "container %s", container);
+}
+
+int absent_wait(struct apply *a, const char *for_what, struct err *err)
+{
+	if (clock_left(a->deadline) == 0)
+		return err_set(err, ERR_TIMEOUT, "wait for %s: it has not happened in time", for_what);
+	if (!clock_sleep(WAIT_MS))
+		return err_set(err, ERR_CANCELLED, "wait for %s: cancelled", for_what);
+	return 0;
+}
+
+static int64_t patience_ms(const struct change *c)
+{
+	return json_int(c->desired->body, "stop_timeout", 0) / 1000000 + PATIENCE_MS;
+}
+
+static int apply(struct apply *a, const struct change *c, struct err *err)
+{
+	if (absent_form_of(c->desired->body)->apply(a, c, err) < 0)
+		return -1;
+	if (json_int(c->desired->body, "quiet", 0) > 0)
+		a->cluster->evidence_put(a->cluster->evidence_arg, c->key, NULL);
+	return 0;
 }
 
 const struct kind kind_absent = {
@@ -341,9 +273,11 @@ const struct kind kind_absent = {
 	.fields = fields,
 	.n_fields = ARRAY_SIZE(fields),
 	.needs = needs,
+	.fetch = fetch,
 	.decode = decode,
 	.observe = observe,
 	.explain = explain,
-	.apply = absent_apply,
+	.apply = apply,
+	.patience_ms = patience_ms,
 	.gate = absent_gate,
 };

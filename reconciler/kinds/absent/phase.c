@@ -1,32 +1,8 @@
 #include "kinds/absent/phase.h"
 
-#include <stdio.h>
+#include "sys/clock.h"
+
 #include <string.h>
-#include <time.h>
-
-bool parse_rfc3339(const char *text, int64_t *seconds)
-{
-	struct tm tm = {0};
-	int offset_h = 0, offset_m = 0, end = 0;
-	char sign = 'Z';
-
-	if (!text ||
-	    sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min,
-		   &tm.tm_sec, &end) != 6 ||
-	    tm.tm_year <= 1)
-		return false;
-	text += end;
-	if (*text == '.')
-		text += 1 + strspn(text + 1, "0123456789");
-	if (strcmp(text, "Z") != 0 &&
-	    (sscanf(text, "%c%2d:%2d", &sign, &offset_h, &offset_m) != 3 || !strchr("+-", sign)))
-		return false;
-	tm.tm_year -= 1900;
-	tm.tm_mon -= 1;
-	int64_t offset = ((int64_t)offset_h * 60 + offset_m) * 60;
-	*seconds = timegm(&tm) - (sign == '-' ? -offset : offset);
-	return true;
-}
 
 void format_duration(int64_t seconds, struct str *out)
 {
@@ -51,8 +27,8 @@ static int64_t ended_at(const json_t *inspect, int64_t now)
 {
 	int64_t t;
 
-	if (parse_rfc3339(json_str(json_object_get(inspect, "State"), "FinishedAt"), &t) ||
-	    parse_rfc3339(json_str(inspect, "Created"), &t))
+	if (clock_parse_rfc3339(json_str(json_object_get(inspect, "State"), "FinishedAt"), &t) ||
+	    clock_parse_rfc3339(json_str(inspect, "Created"), &t))
 		return t;
 	return now;
 }
@@ -79,4 +55,35 @@ struct absent_phase absent_phase(const json_t *inspect, int64_t now, int64_t kee
 	if (strcmp(p.wanted, "stopped") == 0)
 		p.restart = restart_policy(inspect);
 	return p;
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+struct absent_phase absent_phase_of_all(const json_t *inspects, int64_t now, int64_t keep_s)
+{
+	struct absent_phase all = {.live = "removed", .wanted = "removed"};
+	const char *restart = NULL;
+	const json_t *inspect;
+	size_t i;
+
+	json_array_foreach (inspects, i, inspect) {
+		struct absent_phase p = absent_phase(inspect, now, keep_s);
+		if (strcmp(p.live, "removed") == 0)
+			continue;
+		if (strcmp(all.live, "running") != 0)
+			all.live = p.live;
+		if (strcmp(p.wanted, "stopped") == 0)
+			all.wanted = p.wanted;
+		all.stopped_at = later(all.stopped_at, p.stopped_at);
+		all.kept_until = later(all.kept_until, p.kept_until);
+		restart = restart ? restart : restart_policy(inspect);
+	}
+	if (strcmp(all.live, "running") == 0)
+		all.stopped_at = all.kept_until = 0;
+	if (strcmp(all.wanted, "stopped") == 0)
+		all.restart = restart;
+	return all;
 }

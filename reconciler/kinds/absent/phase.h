@@ -1,4 +1,4 @@
-/* What an `absent` container's state asks for now. Pure. */
+/* What the state of something `absent` asks for now. Pure. */
 #ifndef RECONCILE_KINDS_ABSENT_PHASE_H
 #define RECONCILE_KINDS_ABSENT_PHASE_H
 
@@ -20,8 +20,8 @@ struct absent_phase {
 /* inspect: GET /containers/{id}/json; NULL or JSON null: there is no such container. Strings are borrowed from it. */
 struct absent_phase absent_phase(const json_t *inspect, int64_t now, int64_t keep_s);
 
-/* "2026-11-20T22:14:24.617243086Z", "…+01:00"; false for what is no such time and for Go's zero time. */
-bool parse_rfc3339(const char *text, int64_t *seconds);
+/* Of several that are one thing, the containers of a Compose project: it runs while any does. inspects: an array. */
+struct absent_phase absent_phase_of_all(const json_t *inspects, int64_t now, int64_t keep_s);
 
 /* "3m12s", "24h", "0s"; whole seconds, rounded down. Appends. */
 void format_duration(int64_t seconds, struct str *out);

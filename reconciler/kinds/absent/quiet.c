@@ -1,14 +1,11 @@
 #include "kinds/absent/quiet.h"
 
-#include "kinds/absent/absent.h"
 #include "kinds/absent/phase.h"
 #include "sys/clock.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define PROC_MAX 65536
-#define RESTART_RETRY_S 5
 #define OPEN_RETRY_S 30 /* open connections end when they end: look again soon, not after another `quiet` */
 
 /* ---- counters ---- */
@@ -74,6 +71,7 @@ static bool is_same_run(const json_t *evidence, const struct quiet_reading *now)
 	return str_eq(json_str(evidence, "container"), now->container) &&
 	       str_eq(json_str(evidence, "started_at"), now->started_at) &&
 	       str_eq(json_str(evidence, "boot_id"), now->boot_id) &&
+	       json_bool(evidence, "sessions") == now->sessions &&
 	       json_int(evidence, "looked_ms", INT64_MAX) <= now->uptime_ms &&
 	       json_int(evidence, "accepted", INT64_MAX) <= now->tcp.accepted;
 }
@@ -86,24 +84,31 @@ static json_t *new_evidence(const struct quiet_reading *now, int64_t since_ms, c
 	json_set_str(e, "started_at", now->started_at);
 	json_set_str(e, "boot_id", now->boot_id);
 	json_set_int(e, "accepted", now->tcp.accepted);
+	if (now->sessions)
+		json_set_bool(e, "sessions", true);
 	json_set_int(e, "looked_ms", now->uptime_ms);
 	json_set_int(e, "since_ms", since_ms);
 	json_set_str(e, "since", since);
 	return e;
 }
 
+static const char *noun_of(const struct quiet_reading *now)
+{
+	return now->sessions ? "session" : "connection";
+}
+
 static void add_seen(const char *name, const json_t *evidence, const struct quiet_reading *now, struct str *out)
 {
 	int64_t seen = now->tcp.accepted - json_int(evidence, "accepted", 0);
+	const char *verb = now->sessions ? "served" : "accepted", *noun = noun_of(now);
 
 	if (!evidence) {
-		str_addf(out, "container %s: watched since now", name);
+		str_addf(out, "%s: watched since now", name);
 	} else if (seen > 0) {
-		str_addf(out, "container %s accepted %lld connection%s in the last ", name, (long long)seen,
-			 seen == 1 ? "" : "s");
+		str_addf(out, "%s %s %lld %s%s in the last ", name, verb, (long long)seen, noun, seen == 1 ? "" : "s");
 		format_duration((now->uptime_ms - json_int(evidence, "looked_ms", 0)) / 1000, out);
 	} else {
-		str_addf(out, "container %s accepted no connection", name);
+		str_addf(out, "%s %s no %s", name, verb, noun);
 	}
 }
 
@@ -133,149 +138,9 @@ json_t *quiet_judge(const char *name, const json_t *evidence, const struct quiet
 	add_seen(name, before, now, &reason);
 	add_quiet(for_ms, quiet_ms, &reason);
 	if (now->tcp.open > 0)
-		str_addf(&reason, "; %lld open connection%s", (long long)now->tcp.open, now->tcp.open == 1 ? "" : "s");
+		str_addf(&reason, "; %lld open %s%s", (long long)now->tcp.open, noun_of(now),
+			 now->tcp.open == 1 ? "" : "s");
 	g->reason = str_steal(&reason);
 	g->retry_after_s = left_ms > 0 ? (left_ms + 999) / 1000 : OPEN_RETRY_S;
 	return after;
-}
-
-/* ---- the hook ---- */
-
-/* /proc/uptime: "2595.25 4289.28", seconds since the boot, suspended time included. */
-static int read_uptime(struct host *h, int64_t *ms, struct err *err)
-{
-	_cleanup_str_ struct str text = {0};
-	double seconds;
-
-	if (host_read(h, "/proc/uptime", PROC_MAX, &text, err) < 0)
-		return -1;
-	if (sscanf(str_cstr(&text), "%lf", &seconds) != 1)
-		return err_set(err, ERR_PROTOCOL, "/proc/uptime: it is not a number");
-	*ms = (int64_t)(seconds * 1000);
-	return 0;
-}
-
-static int read_counters(struct host *h, int64_t pid, struct tcp_counters *out, struct err *err)
-{
-	_cleanup_free_ char *path = xasprintf("/proc/%lld/net/snmp", (long long)pid);
-	_cleanup_str_ struct str text = {0};
-
-	if (host_read(h, path, PROC_MAX, &text, err) < 0)
-		return -1;
-	if (!tcp_counters_parse(str_cstr(&text), out))
-		return err_set(err, ERR_PROTOCOL, "%s: it has no TCP counters", path);
-	return 0;
-}
-
-/* The engine's process id means that container only in the engine's own PID namespace. */
-static int check_process(struct host *h, int64_t pid, const char *id, struct err *err)
-{
-	_cleanup_free_ char *path = xasprintf("/proc/%lld/cgroup", (long long)pid);
-	_cleanup_str_ struct str text = {0};
-
-	if (host_read(h, path, PROC_MAX, &text, err) < 0)
-		return -1;
-	if (!strstr(str_cstr(&text), id))
-		return err_set(err, ERR_BLOCKED,
-			       "process %lld on node %s is not the container's: it has just restarted, or this program "
-			       "does not "
-			       "see the node's processes",
-			       (long long)pid, host_node(h));
-	return 0;
-}
-
-static int take_reading(struct host *h, const json_t *inspect, struct str *boot_id, struct quiet_reading *r,
-			struct err *err)
-{
-	const json_t *state = json_object_get(inspect, "State");
-	int64_t pid = json_int(state, "Pid", 0);
-
-	r->container = json_str(inspect, "Id");
-	r->started_at = json_str(state, "StartedAt");
-	r->wall = clock_wall();
-	if (check_process(h, pid, r->container, err) < 0 || read_counters(h, pid, &r->tcp, err) < 0 ||
-	    read_uptime(h, &r->uptime_ms, err) < 0 ||
-	    host_read(h, "/proc/sys/kernel/random/boot_id", PROC_MAX, boot_id, err) < 0)
-		return -1;
-	if (boot_id->len && boot_id->data[boot_id->len - 1] == '\n')
-		boot_id->data[--boot_id->len] = '\0';
-	r->boot_id = str_cstr(boot_id);
-	return 0;
-}
-
-static bool shares_counters(const char *mode)
-{
-	return mode && (str_eq(mode, "host") || str_starts(mode, "container:"));
-}
-
-/* Only what runs can serve: one between two restarts of a crash loop has no process. */
-static bool can_serve(const json_t *inspect)
-{
-	const json_t *state = json_object_get(inspect, "State");
-	return json_bool(state, "Running") && !json_bool(state, "Restarting");
-}
-
-/* Whether a reading may have failed because the process ended in the middle of it. */
-static bool has_changed(struct apply *a, const char *container, const json_t *before)
-{
-	_cleanup_json_ json_t *now = NULL;
-	struct err ignored;
-
-	return absent_inspect(a, container, &now, &ignored) == 0 &&
-	       !json_equal(json_path(now, "State"), json_path(before, "State"));
-}
-
-static int judge_running(struct apply *a, const struct change *c, const json_t *inspect, struct gate *g,
-			 struct err *err)
-{
-	struct cluster *cluster = a->cluster;
-	const char *container = json_str(c->desired->body, "container");
-	struct host *host = c->desired->node ? cluster_host(cluster, c->desired->node) : NULL;
-	_cleanup_free_ char *key = xasprintf("quiet/%s", c->desired->name);
-	_cleanup_str_ struct str boot_id = {0};
-	struct quiet_reading now = {0};
-
-	if (!host)
-		return err_set(err, ERR_BLOCKED, "container %s: 'quiet' is judged on its node: name it with 'node'",
-			       container);
-	if (take_reading(host, inspect, &boot_id, &now, err) < 0) {
-		if (!has_changed(a, container, inspect))
-			return err_wrap(err, "whether container %s is quiet", container);
-		*g = (struct gate){
-			.waiting = true,
-			.reason = xasprintf("container %s has just been started or stopped", container),
-			.retry_after_s = RESTART_RETRY_S,
-		};
-		return 0;
-	}
-	_cleanup_json_ json_t *before = cluster->evidence_get(cluster->evidence_arg, key);
-	_cleanup_json_ json_t *after =
-		quiet_judge(container, before, &now, json_int(c->desired->body, "quiet", 0) / 1000000, g);
-	cluster->evidence_put(cluster->evidence_arg, key, after);
-	return 0;
-}
-
-int absent_gate(struct apply *a, const struct change *c, bool dry, struct gate *g, struct err *err)
-{
-	const char *container = json_str(c->desired->body, "container");
-	_cleanup_json_ json_t *inspect = NULL;
-
-	(void)dry; /* a look writes nothing but evidence, and that is what it is for */
-	*g = (struct gate){.met = true};
-	if (!container || json_int(c->desired->body, "quiet", 0) == 0)
-		return 0;
-	if (absent_inspect(a, container, &inspect, err) < 0)
-		return -1;
-	if (!can_serve(inspect))
-		return 0;
-	const char *mode = json_str(json_object_get(inspect, "HostConfig"), "NetworkMode");
-	if (!shares_counters(mode))
-		return judge_running(a, c, inspect, g, err);
-	*g = (struct gate){
-		.reason = xasprintf(
-			"container %s runs with network mode '%s': its connections cannot be told from others'; take "
-			"'quiet' away and see for yourself that nothing uses it",
-			container, mode),
-	};
-	return 0;
 }

@@ -15,7 +15,7 @@ static const struct field fields[] = {
 	{"clients", 0, NULL}, {"path", 0, NULL}, /* identity */
 };
 
-static const char *const after[] = {"directory", NULL};
+static const char *const after[] = {"package", "directory", NULL};
 
 static const struct snode *section(const struct spec *spec, const char *name)
 {
@@ -111,12 +111,15 @@ static void block_without_tool(struct decode *d, struct resource *r)
 {
 	const json_t *exports = json_object_get(probe_of(d->snap, r->node, NULL), "exports");
 
-	if (json_is_false(json_object_get(exports, "tool")))
-		resource_block(
-			d->out, r,
-			"nfs-kernel-server is not installed on node '%s' (there is no exportfs): install it, for "
-			"example with 'apt install nfs-kernel-server'",
-			r->node);
+	if (!json_is_false(json_object_get(exports, "tool")))
+		return;
+	if (json_bool(snapshot_get(d->snap, "run/options", NULL), "may_init"))
+		resource_ref(d->out, r, REF_REQUIRES, (struct mark){0}, "package/%s", r->node);
+	else
+		resource_block(d->out, r,
+			       "nfs-kernel-server is not installed on node '%s' (there is no exportfs): run `reconcile "
+			       "bootstrap`, or install it, for example with 'apt install nfs-kernel-server'",
+			       r->node);
 }
 
 static void decode_export(struct decode *d, const struct snode *nfs)
@@ -131,7 +134,7 @@ static void decode_export(struct decode *d, const struct snode *nfs)
 	resource_set_field(d->out, r, "path", json_string(str_cstr(&path)), snode_get(nfs, "path")->mark);
 	set_clients(d, r, nfs);
 	resource_ref(d->out, r, REF_REQUIRES, (struct mark){0}, "directory/%s", nfs->key);
-	after_refs(d, r, export);
+	common_keys(d, r, export);
 	block_second(d, r, snode_get(nfs, "path"));
 	block_without_tool(d, r);
 }

@@ -1,8 +1,8 @@
 #include "kinds/export/write.h"
 
+#include "kinds/backup.h"
 #include "kinds/export/view.h"
 #include "sys/clock.h"
-#include "sys/file.h"
 
 #include <ctype.h>
 #include <pthread.h>
@@ -15,6 +15,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct edit {
 	char *file, *before, *after;
+	bool made; /* or perhaps */
 };
 
 struct edits {
@@ -96,46 +97,58 @@ static void plan_edits(const struct export_view *v, const char *cluster, const s
 	}
 }
 
-/* A copy of what somebody else wrote, before it is changed. */
-static int back_up(const struct cluster *c, const struct host *h, const struct edit *e, struct err *err)
-{
-	char stamp[32];
-
-	clock_rfc3339(clock_wall(), stamp);
-	_cleanup_free_ char *path = xasprintf("%s/%s%s.%s", c->backup_dir, host_node(h), e->file, stamp);
-	for (char *p = path + strlen(c->backup_dir) + 1; *p; p++)
-		if (*p == '/')
-			*p = '_';
-	if (file_write_atomic(path, e->before, strlen(e->before), 0600, err) < 0)
-		return err_wrap(err, "back up %s", e->file);
-	return 0;
-}
-
 static bool is_own(const struct export_view *v, const struct edit *e)
 {
 	return str_eq(e->file, v->own.file);
 }
 
-static int write_files(struct cluster *c, struct host *h, const struct export_view *v, const struct edits *edits,
+/* It may have happened, and the connection broke before that was told. */
+static bool is_unsure(const struct err *err)
+{
+	return err->code == ERR_UNREACHABLE || err->code == ERR_TIMEOUT;
+}
+
+static int write_files(struct cluster *c, struct host *h, const struct export_view *v, struct edits *edits,
 		       struct err *err)
 {
 	for (size_t i = 0; i < edits->list.n; i++) {
-		const struct edit *e = &edits->list.v[i];
+		struct edit *e = &edits->list.v[i];
 		bool own = is_own(v, e);
 		if ((own && !*e->before && host_mkdir(h, "/etc/exports.d", NULL, NULL, err) < 0) ||
-		    (!own && back_up(c, h, e, err) < 0) ||
-		    host_write(h, e->file, e->after, strlen(e->after), own ? 0644 : 0, err) < 0)
+		    (!own && backup_keep(c, h, e->file, e->before, err) < 0))
+			return -1;
+		int rc = host_write(h, e->file, e->after, strlen(e->after), own ? 0644 : 0, err);
+		e->made = rc == 0 || is_unsure(err);
+		if (rc < 0)
 			return -1;
 	}
 	return 0;
 }
 
-/* In a shell, which says how it ended and all that it said; no value gets into its text. */
+/*
+ * In a shell, which says how it ended and all that it said; no value gets into its text. exportfs writes its table
+ * anew, and where there is no room for it leaves an empty one without a word, which ends every export: so it is run
+ * only where as much as that and some more fits.
+ */
+#define FULL "reconcile:full "
+static const char exportfs_script[] =
+	"PATH=$PATH:/usr/sbin:/sbin; d=/var/lib/nfs\n"
+	"t=$(mktemp \"$d/.reconcile.XXXXXX\" 2>&1) && trap 'rm -f -- \"$t\"' EXIT && trap 'exit 1' HUP INT TERM &&\n"
+	"t2=$({ cat $d/etab; head -c 65536 /dev/zero; } 2>&1 >\"$t\") ||\n"
+	"case ${t2:-$t} in *'No space left'* | *'quota exceeded'*) echo \"" FULL "${t2:-$t}\"; exit 0 ;; esac\n"
+	"exportfs -ra 2>&1 && echo reconcile:ok || :\n";
+
 static int run_exportfs(struct host *h, int64_t deadline, struct str *out, struct err *err)
 {
-	static const char *const argv[] = {
-		"sh", "-c", "PATH=$PATH:/usr/sbin:/sbin exportfs -ra 2>&1 && echo reconcile:ok || :", NULL};
-	return host_run(h, argv, deadline, out, err);
+	static const char *const argv[] = {"sh", "-c", exportfs_script, "exportfs -ra", NULL};
+
+	if (host_run(h, argv, deadline, out, err) < 0)
+		return -1;
+	if (!str_starts(str_cstr(out), FULL))
+		return 0;
+	const char *why = str_cstr(out) + strlen(FULL);
+	return err_set(err, ERR_FAILED, "exportfs was not run, there is no room for its table in /var/lib/nfs: %.*s",
+		       (int)strcspn(why, "\n"), why);
 }
 
 static bool mentions(const char *line, size_t len, const char *path)
@@ -209,25 +222,29 @@ static int verify(struct host *h, const char *own_file, const struct export_chan
 	return rc;
 }
 
-/* Best effort, also when no time is left: the error that led here is the one to show. */
-static void put_back(struct host *h, const struct export_view *v, const struct edits *edits, struct err *err)
+/* Best effort, also when no time is left: the error that led here is the one to show. run: exportfs may have run. */
+static void put_back(struct host *h, const struct export_view *v, const struct edits *edits, bool run, struct err *err)
 {
 	int64_t deadline = clock_ms() + PUT_BACK_MS;
+	_cleanup_str_ struct str said = {0};
 	struct err e = {0};
 	bool ok = true;
 
-	for (size_t i = edits->list.n; i-- > 0;) {
+	for (size_t i = edits->list.n; ok && i-- > 0;) {
 		const struct edit *x = &edits->list.v[i];
-		ok &= host_write(h, x->file, x->before, strlen(x->before), is_own(v, x) ? 0644 : 0, &e) == 0;
+		if (!x->made)
+			continue;
+		ok = host_write(h, x->file, x->before, strlen(x->before), is_own(v, x) ? 0644 : 0, &e) == 0;
 	}
-	ok &= run_exportfs(h, deadline, NULL, &e) == 0;
+	if (run && ok)
+		ok = run_exportfs(h, deadline, &said, &e) == 0;
 	if (ok)
 		err_wrap(err, "the files are as before");
 	else
 		err_wrap(err, "putting the files back failed as well (%s)", e.msg);
 }
 
-static int change_files(struct cluster *c, struct host *h, const struct export_view *v, const struct edits *edits,
+static int change_files(struct cluster *c, struct host *h, const struct export_view *v, struct edits *edits,
 			const struct export_change *x, struct err *err)
 {
 	_cleanup_str_ struct str said = {0};
@@ -235,7 +252,9 @@ static int change_files(struct cluster *c, struct host *h, const struct export_v
 	if (write_files(c, h, v, edits, err) == 0 && run_exportfs(h, x->deadline, &said, err) == 0 &&
 	    judge(str_cstr(&said), v, x, err) == 0 && verify(h, v->own.file, x, str_cstr(&said), err) == 0)
 		return 0;
-	put_back(h, v, edits, err);
+	/* Without the lease, or suspended, nothing may be put back either; the next run goes on from here. */
+	if (err->code != ERR_LOCKED && err->code != ERR_SUSPENDED)
+		put_back(h, v, edits, is_unsure(err) || (said.len > 0 && !str_starts(str_cstr(&said), FULL)), err);
 	return -1;
 }
 

@@ -1,8 +1,7 @@
 #include "kinds/route/gate.h"
 
-#include "client/traefik/traefik.h"
-#include "kinds/cluster.h"
 #include "kinds/route/request.h"
+#include "kinds/traefik/reach.h"
 #include "kinds/traefik/traefik.h"
 #include "sys/clock.h"
 #include "sys/http.h"
@@ -92,12 +91,9 @@ static int get_tasks(struct look *l)
 {
 	_cleanup_json_ json_t *filters =
 		json_pack("{s:{s:b}, s:{s:b}}", "service", l->route->name, 1, "desired-state", "running", 1);
-	_cleanup_str_ struct str text = {0}, query = {0};
 	struct err why = {0};
 
-	json_canonical(filters, &text);
-	engine_escape(str_cstr(&text), &query);
-	if (engine_get(l->a->cluster->engine, soon(l), &l->tasks, &why, "/tasks?filters=%s", str_cstr(&query)) < 0)
+	if (engine_list(l->a->cluster->engine, soon(l), "/tasks", filters, &l->tasks, &why) < 0)
 		return hold(l, &why);
 	return 1;
 }
@@ -107,10 +103,14 @@ static int get_traefik(struct look *l)
 	const json_t *body = l->route->body;
 	const char *container = json_str(body, "traefik_container"), *service = json_str(body, "traefik_service");
 	_cleanup_str_ struct str id = {0};
+	struct cluster *c = l->a->cluster;
+	struct engine *engine = c->engine;
 	struct err why = {0};
 
 	engine_escape(container ? container : service, &id);
-	if (engine_get(l->a->cluster->engine, soon(l), container ? &l->container : &l->service, &why, "/%s/%s%s",
+	if (container && cluster_engine(c, c->traefik_node, &engine, &why) < 0)
+		return hold(l, &why);
+	if (engine_get(engine, soon(l), container ? &l->container : &l->service, &why, "/%s/%s%s",
 		       container ? "containers" : "services", str_cstr(&id), container ? "/json" : "") < 0)
 		return hold(l, &why);
 	return 1;
@@ -127,7 +127,7 @@ static int look_around(struct look *l)
 					  "cannot be verified without it")};
 		return 0;
 	}
-	if (http_new(&l->http, &why) < 0 || traefik_open(l->a->cluster->traefik_api, &l->client, &why) < 0)
+	if (http_new(&l->http, &why) < 0 || cluster_traefik(l->a->cluster, &l->client, &why) < 0)
 		return hold(l, &why);
 	rc = get(l, "/api/version", &l->version);
 	if (rc > 0)
@@ -182,8 +182,9 @@ static bool is_traefiks_own(const struct http_response *r)
 	       (r->status == 404 && str_starts(str_cstr(&r->body), "404 page not found"));
 }
 
+/* relay: leads to the address; NULL: it is this machine's or the network's. */
 static int ask(struct look *l, const char *entrypoint, const char *scheme, const char *address,
-	       const struct route_request *request)
+	       struct host_channel *relay, const struct route_request *request)
 {
 	_cleanup_free_ char *url = xasprintf("%s://%s%s", scheme, address, request->path);
 	_cleanup_free_ char *host = xasprintf("Host: %s", request->host ? request->host : address);
@@ -192,6 +193,7 @@ static int ask(struct look *l, const char *entrypoint, const char *scheme, const
 	const struct http_request q = {
 		.method = "GET",
 		.url = url,
+		.unix_socket = relay ? host_channel_socket(relay) : NULL,
 		.headers = headers,
 		.tls = &tls,
 		.deadline = soon(l),
@@ -203,6 +205,8 @@ static int ask(struct look *l, const char *entrypoint, const char *scheme, const
 	if (http_do(l->http, &q, &r, &why) < 0) {
 		if (why.code == ERR_LIMIT)
 			return 1;
+		if (relay && why.code != ERR_CANCELLED)
+			host_channel_error(relay, &why);
 		err_wrap(&why, "a request through the entrypoint '%s'", entrypoint);
 		return hold(l, &why);
 	}
@@ -213,6 +217,21 @@ static int ask(struct look *l, const char *entrypoint, const char *scheme, const
 		r.status == 404 ? "; if the service answers so itself, give the route a healthcheck path that exists"
 				: "");
 	return hold(l, &why);
+}
+
+/* The addresses are as Traefik's node sees them. */
+static int ask_from_there(struct look *l, const char *entrypoint, const char *scheme, const char *address,
+			  const struct route_request *request)
+{
+	struct host *far = traefik_far_host(l->a->cluster);
+	struct host_channel *relay = NULL;
+	struct err why = {0};
+
+	if (far && host_forward_open(far, address, &relay, &why) < 0)
+		return hold(l, &why);
+	int rc = ask(l, entrypoint, scheme, address, relay, request);
+	host_channel_close(relay);
+	return rc;
 }
 
 static const json_t *find_entrypoint(const struct look *l, const char *name)
@@ -241,7 +260,7 @@ static int ask_entrypoint(struct look *l, const char *name, const struct route_r
 					    name, address ? address : "no address")};
 		return 0;
 	}
-	return ask(l, name, tls ? "https" : "http", str_cstr(&where), request);
+	return ask_from_there(l, name, tls ? "https" : "http", str_cstr(&where), request);
 }
 
 static int ask_all(struct look *l)
@@ -278,5 +297,23 @@ int route_gate(struct apply *a, const struct change *c, bool dry, struct gate *g
 	if (rc > 0)
 		*g = (struct gate){.met = true};
 	look_free(&l);
+	return rc < 0 ? -1 : 0;
+}
+
+int route_ask(struct apply *a, const struct resource *route, bool *asked, char **why, struct err *err)
+{
+	struct gate g = {0};
+	struct look l = {.a = a, .route = route, .g = &g, .err = err};
+
+	int rc = look_around(&l);
+	*asked = rc > 0;
+	if (rc > 0)
+		rc = ask_all(&l);
+	look_free(&l);
+	if (rc > 0) {
+		free(g.reason);
+		g.reason = NULL;
+	}
+	*why = g.reason;
 	return rc < 0 ? -1 : 0;
 }

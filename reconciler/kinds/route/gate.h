@@ -9,6 +9,13 @@
 
 int route_gate(struct apply *a, const struct change *c, bool dry, struct gate *g, struct err *err) MUST_CHECK;
 
+/*
+ * One request through each entrypoint of the route, now, whatever its servers are. *asked: false when Traefik or the
+ * engine could not be asked for what a request needs; *why (malloc'ed, NULL: answered) is what came instead of an
+ * answer of the service.
+ */
+int route_ask(struct apply *a, const struct resource *route, bool *asked, char **why, struct err *err) MUST_CHECK;
+
 /* What one look at Traefik and Swarm found; borrowed. */
 struct route_look {
 	const char *service;       /* of the spec */

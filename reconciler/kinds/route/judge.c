@@ -159,10 +159,48 @@ static bool ports_are(const char *servers, int64_t port)
 	return true;
 }
 
+/* Traefik gives a router the TLS of its entrypoints. */
+static bool tls_of_entrypoint(const struct route_look *look)
+{
+	json_t *e;
+	size_t i;
+
+	json_array_foreach ((json_t *)look->entrypoints, i, e)
+		if (json_path(e, "http.tls") &&
+		    has_name(json_object_get(look->router, "entryPoints"), json_str(e, "name")))
+			return true;
+	return false;
+}
+
+/* In order; Traefik may show whose they are: "web-retry@swarm". It puts those of entrypoints before them. */
+static bool same_middlewares(const json_t *have, const json_t *want)
+{
+	size_t n = json_array_size(have), m = json_array_size(want);
+
+	if (n < m)
+		return false;
+	for (size_t i = 0; i < m; i++) {
+		const char *a = json_string_value(json_array_get(have, n - m + i));
+		const char *b = json_string_value(json_array_get(want, i));
+		size_t len = strlen(b);
+		if (strncmp(a, b, len) != 0 || (a[len] != '\0' && a[len] != '@'))
+			return false;
+	}
+	return true;
+}
+
 static bool router_is_current(const struct route_look *look)
 {
 	const json_t *entrypoints = json_object_get(look->route, "entrypoints");
+	int64_t priority = json_int(look->route, "priority", 0);
 
+	if (json_bool(look->route, "tls") != (json_object_get(look->router, "tls") != NULL) && !tls_of_entrypoint(look))
+		return false;
+	if (priority && json_int(look->router, "priority", 0) != priority)
+		return false;
+	if (!same_middlewares(json_object_get(look->router, "middlewares"),
+			      json_object_get(look->route, "middlewares")))
+		return false;
 	return str_eq(json_str(look->router, "rule"), json_str(look->route, "rule")) &&
 	       (!entrypoints || same_names(json_object_get(look->router, "entryPoints"), entrypoints));
 }

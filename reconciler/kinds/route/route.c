@@ -8,6 +8,7 @@
 
 #include "kinds/kinds.h"
 #include "kinds/route/gate.h"
+#include "kinds/traefik/traefik.h"
 #include "kinds/util.h"
 
 #include <string.h>
@@ -21,7 +22,7 @@ static const struct field fields[] = {
 	{"traefik_service", 0, NULL},
 };
 
-static const char *const after[] = {"service", "container", "traefik", NULL};
+static const char *const after[] = {"engine", "service", "container", "traefik", NULL};
 
 static void needs(const struct spec *spec, struct wants *w)
 {
@@ -40,6 +41,38 @@ static void require(struct decode *d, struct resource *r, const char *kind, cons
 {
 	if (name && resource_find(d->out, kind, name))
 		resource_ref(d->out, r, REF_REQUIRES, (struct mark){0}, "%s/%s", kind, name);
+}
+
+/* Traefik would drop the router, or match nothing by it. */
+static void check_rule(struct decode *d, struct resource *r, const char *service, const struct snode *rule)
+{
+	struct traefik_version v;
+	const char *why;
+
+	if (!traefik_version_known(d->snap, &v, &why) || traefik_rule_syntax_is_set(d->snap))
+		return;
+	_cleanup_free_ char *misfit = route_rule_misfit(rule->text, v.major);
+	struct resource *s = resource_find(d->out, "service", service);
+	if (misfit && s)
+		resource_block(d->out, s, "service '%s': the rule of its route: %s", service, misfit);
+	if (misfit)
+		resource_block(d->out, r, "the rule: %s", misfit);
+}
+
+/* What the router must have besides its rule, before requests through it prove anything. */
+static void add_router_fields(struct decode *d, struct resource *r, const struct snode *route)
+{
+	const struct snode *tls = snode_get(route, "tls"), *priority = snode_get(route, "priority");
+	json_t *middlewares = route_middlewares(route, r->name);
+
+	if (tls && (tls->type != SNODE_BOOL || tls->boolean))
+		resource_set_field(d->out, r, "tls", json_true(), tls->key_mark);
+	if (priority)
+		resource_set_field(d->out, r, "priority", json_integer(priority->integer), priority->key_mark);
+	if (json_array_size(middlewares) > 0)
+		resource_set_field(d->out, r, "middlewares", middlewares, snode_get(route, "middlewares")->key_mark);
+	else
+		json_decref(middlewares);
 }
 
 static void decode_route(struct decode *d, const struct snode *service, const struct snode *traefik)
@@ -66,6 +99,8 @@ static void decode_route(struct decode *d, const struct snode *service, const st
 		resource_set_field(d->out, r, "traefik_container", json_string(container), traefik->key_mark);
 	else if (as_service)
 		resource_set_field(d->out, r, "traefik_service", json_string(as_service), traefik->key_mark);
+	add_router_fields(d, r, route);
+	check_rule(d, r, service->key, rule);
 	require(d, r, "service", service->key);
 	require(d, r, "service", as_service);
 	require(d, r, "container", container);
@@ -88,15 +123,7 @@ static int decode(struct decode *d, struct err *err)
 static int observe(struct observe *o, struct err *err)
 {
 	(void)err;
-	for (size_t i = 0; i < resource_count(o->want); i++) {
-		const struct resource *want = resource_at(o->want, i);
-		if (strcmp(want->kind, "route") != 0)
-			continue;
-		struct resource *r = observe_add(o, want);
-		r->presence = PRESENT;
-		r->ownable = false;
-		json_object_update(r->body, want->body);
-	}
+	observe_as_wanted(o, "route");
 	return 0;
 }
 

@@ -1,116 +1,15 @@
-/* Talking to the engine: create, update, remove, and waiting until it has taken effect. */
+/* Talking to the engine: create, update, remove. */
+#include "kinds/service/converge.h"
 #include "kinds/service/service.h"
-#include "kinds/service/wait.h"
 #include "kinds/util.h"
-#include "sys/clock.h"
 
 #include <string.h>
 
-#define POLL_FIRST_MS 250
-#define POLL_MAX_MS 1000
 #define WRITES_MAX 5 /* tries when only the service's status keeps moving */
-
-#define say(a, ...) \
-	do { \
-		if ((a)->progress) \
-			(a)->progress((a)->progress_arg, __VA_ARGS__); \
-	} while (0)
-
-static const char *name_of(const struct change *c)
-{
-	return c->desired                        ? c->desired->name
-	       : json_str(c->live->body, "name") ? json_str(c->live->body, "name")
-						 : c->live->name;
-}
 
 static struct engine *engine_of(const struct apply *a)
 {
 	return a->cluster->engine;
-}
-
-/* Sleeps between two looks; false when there is no time left, or cancelled. */
-static bool pause_between(const struct apply *a, int64_t *ms)
-{
-	int64_t left = clock_left(a->deadline);
-
-	if (left <= 0 || !clock_sleep(*ms < left ? *ms : left))
-		return false;
-	*ms = *ms * 2 < POLL_MAX_MS ? *ms * 2 : POLL_MAX_MS;
-	return clock_left(a->deadline) > 0;
-}
-
-static int stopped(const struct apply *a, struct err *err, enum err_code code, const char *what)
-{
-	(void)a;
-	if (cancel_requested())
-		return err_set(err, ERR_CANCELLED, "interrupted while waiting: %s", what);
-	return err_set(err, code, "%s", what);
-}
-
-/* Waiting for tasks */
-
-static int get_tasks(const struct apply *a, const char *id, bool current, json_t **out, struct err *err)
-{
-	_cleanup_json_ json_t *filters = json_object();
-	_cleanup_str_ struct str json = {0}, escaped = {0};
-
-	json_set_bool(object_at(filters, "service"), id, true);
-	if (current)
-		json_set_bool(object_at(filters, "_up-to-date"), "true", true);
-	json_canonical(filters, &json);
-	engine_escape(str_cstr(&json), &escaped);
-	return engine_get(engine_of(a), a->deadline, out, err, "/tasks?filters=%s", str_cstr(&escaped));
-}
-
-static json_t *ids_of(const json_t *tasks)
-{
-	json_t *ids = json_array(), *task;
-	size_t i;
-
-	json_array_foreach (tasks, i, task)
-		json_array_append(ids, json_object_get(task, "ID"));
-	return ids;
-}
-
-static int look(const struct apply *a, const char *id, struct wait_state *st, struct wait_verdict *v, json_t **service,
-		struct err *err)
-{
-	_cleanup_json_ json_t *tasks = NULL, *current = NULL, *nodes = NULL;
-
-	json_decref(*service);
-	*service = NULL;
-	/* In this order: a task that appears in between is not yet known, and never taken for an old one. */
-	if (engine_get(engine_of(a), a->deadline, service, err, "/services/%s", id) < 0 ||
-	    get_tasks(a, id, false, &tasks, err) < 0 || get_tasks(a, id, true, &current, err) < 0 ||
-	    engine_get(engine_of(a), a->deadline, &nodes, err, "/nodes") < 0)
-		return -1;
-	_cleanup_json_ json_t *ids = ids_of(current);
-	struct wait_snapshot snap = {
-		.service = *service, .tasks = tasks, .current = ids, .nodes = nodes, .now = clock_ms()};
-	*v = service_wait_judge(st, &snap);
-	return 0;
-}
-
-static int wait_until_converged(struct apply *a, const char *id, bool starts_tasks, json_t **service, struct err *err)
-{
-	struct wait_state st CLEANUP(wait_state_free) = {.looked = starts_tasks};
-	struct wait_verdict v, said = {0};
-	int64_t ms = POLL_FIRST_MS;
-
-	for (;; said = v) {
-		if (look(a, id, &st, &v, service, err) < 0)
-			return err_wrap(err, "waiting for its tasks");
-		if (v.outcome == WAIT_CONVERGED)
-			return 0;
-		if (v.outcome != WAIT_PENDING)
-			return err_set(err, ERR_FAILED, "%s", v.text);
-		if (strcmp(v.text, said.text) != 0)
-			say(a, "%s", v.text);
-		if (!pause_between(a, &ms)) {
-			_cleanup_free_ char *what = xasprintf("it has not converged: %s", v.text);
-			return stopped(a, err, ERR_TIMEOUT, what);
-		}
-	}
 }
 
 /* Preparing a write */
@@ -191,7 +90,7 @@ static int look_up_networks(const struct apply *a, const struct change *c, json_
 struct writing {
 	struct overlay overlay;
 	char *digest;
-	json_t *ids, *networks, *platforms;
+	json_t *ids, *networks, *platforms, *shape;
 };
 
 static void writing_free(struct writing *w)
@@ -200,6 +99,7 @@ static void writing_free(struct writing *w)
 	json_decref(w->ids);
 	json_decref(w->networks);
 	json_decref(w->platforms);
+	json_decref(w->shape);
 }
 
 static int prepare(struct apply *a, const struct change *c, bool with_image, struct writing *w, struct err *err)
@@ -209,12 +109,16 @@ static int prepare(struct apply *a, const struct change *c, bool with_image, str
 	*w = (struct writing){.ids = json_object(), .networks = network_names(a->snap)};
 	if (look_up_ids(a, c, w->ids, err) < 0 || look_up_networks(a, c, w->networks, err) < 0)
 		return -1;
+	const char *shape = c->desired->payload;
+	if (shape && json_parse(shape, strlen(shape), &w->shape, err) < 0)
+		return -1;
 	if (with_image)
 		resolve_image(a, body, &w->digest, &w->platforms);
 	w->overlay = (struct overlay){
 		.name = c->desired->name,
 		.cluster = a->cluster->name,
 		.body = body,
+		.shape = w->shape,
 		.ids = w->ids,
 		.networks = w->networks,
 		.digest = w->digest,
@@ -227,7 +131,7 @@ static int prepare(struct apply *a, const struct change *c, bool with_image, str
 
 static json_t *new_spec(const struct overlay *o)
 {
-	json_t *spec = json_object(), *value;
+	json_t *spec = o->shape ? json_deep_copy(o->shape) : json_object(), *value;
 	const char *field;
 
 	json_set_str(spec, "Name", o->name);
@@ -249,53 +153,13 @@ static int create(struct apply *a, const struct change *c, struct err *err)
 	if (engine_post_service(engine_of(a), a->deadline, json_str(c->desired->body, "image"), spec, &answer, &why,
 				"/services/create") < 0) {
 		*err = why;
-		if (why.code == ERR_CONFLICT && strstr(why.msg, "already exists"))
-			err->code = ERR_OUT_OF_SEQUENCE; /* somebody made it since it was observed */
+		made_meanwhile(err);
 		return -1;
 	}
-	return wait_until_converged(a, json_str(answer, "ID"), true, &service, err);
+	return converge_wait(a, json_str(answer, "ID"), true, &service, err);
 }
 
 /* Updating */
-
-static const char *since(const json_t *service)
-{
-	const char *at = json_str(json_object_get(service, "UpdateStatus"), "StartedAt");
-	return at ? at : "an unknown time";
-}
-
-/*
- * A new reference to the live service once no update of it is in flight, or the
- * one that is has converged: what a write makes the previous spec is good then.
- */
-static int get_idle(struct apply *a, const char *id, json_t **out, struct err *err)
-{
-	struct wait_state st CLEANUP(wait_state_free) = {.looked = true};
-	int64_t ms = POLL_FIRST_MS;
-	bool said = false;
-
-	for (;; said = true) {
-		_cleanup_json_ json_t *service = NULL;
-		struct wait_verdict v = {.outcome = WAIT_PENDING};
-		if (engine_get(engine_of(a), a->deadline, &service, err, "/services/%s", id) < 0)
-			return -1;
-		if (update_in_flight(service) && look(a, id, &st, &v, &service, err) < 0)
-			return -1;
-		if (!update_in_flight(service) || v.outcome == WAIT_CONVERGED) {
-			*out = json_incref(service);
-			return 0;
-		}
-		if (!said)
-			say(a, "waiting for the update in flight since %s", since(service));
-		if (!pause_between(a, &ms)) {
-			_cleanup_free_ char *what = xasprintf("an update of it is in flight since %s, and a write now "
-							      "would make the new spec the one "
-							      "that Swarm rolls back to: run again when it is over",
-							      since(service));
-			return stopped(a, err, ERR_BLOCKED, what);
-		}
-	}
-}
 
 static bool field_equals(const json_t *x, const json_t *y, const char *field)
 {
@@ -338,20 +202,27 @@ static int post_update(struct apply *a, const struct change *c, const json_t *se
 	return engine_post(engine_of(a), a->deadline, spec, NULL, err, "/services/%s/update?version=%lld", id, version);
 }
 
+/* The same spec again is how Swarm is told to go on with an update that it has paused. */
+static bool resumes(const struct change *c, const json_t *service)
+{
+	const char *state = json_str(json_object_get(service, "UpdateStatus"), "State");
+	return c->fields.n == 0 && c->action == ACTION_UPDATE && str_eq(state, "paused");
+}
+
 static int write_update(struct apply *a, const struct change *c, const struct writing *w, struct err *err)
 {
 	struct err why = {0};
 
 	for (int i = 0; i < WRITES_MAX; i++) {
 		_cleanup_json_ json_t *service = NULL;
-		if (get_idle(a, c->live->id, &service, err) < 0)
+		if (converge_idle(a, c->live->id, &service, err) < 0)
 			return -1;
 		if ((uint64_t)json_int(json_object_get(service, "Version"), "Index", 0) != c->live->version &&
 		    !fields_match(c, service, w->networks, c->live->body))
 			return err_set(err, ERR_OUT_OF_SEQUENCE, "somebody changed it since it was observed");
 		const json_t *live = json_object_get(service, "Spec");
 		_cleanup_json_ json_t *spec = changed_spec(c, &w->overlay, live);
-		if (json_same(spec, live))
+		if (json_same(spec, live) && !resumes(c, service))
 			return 0;
 		why = (struct err){0};
 		if (post_update(a, c, service, spec, &why) == 0)
@@ -397,7 +268,7 @@ static int update(struct apply *a, const struct change *c, struct err *err)
 	_cleanup_json_ json_t *service = NULL;
 
 	if (prepare(a, c, resolves_image(c), &w, err) < 0 || write_update(a, c, &w, err) < 0 ||
-	    wait_until_converged(a, c->live->id, starts_tasks(c), &service, err) < 0)
+	    converge_wait(a, c->live->id, starts_tasks(c), &service, err) < 0)
 		return -1;
 	/* This run may have made some of its networks. */
 	add_unknown_networks(engine_of(a), a->deadline, service, w.networks, w.networks);
@@ -422,7 +293,7 @@ static bool has_tasks_of(const json_t *tasks, const char *service)
 /* The service is gone at once, its tasks hold networks, volumes and ports until they have stopped. */
 static int wait_until_gone(struct apply *a, const char *id, struct err *err)
 {
-	int64_t ms = POLL_FIRST_MS;
+	int64_t ms = CONVERGE_POLL_MS;
 
 	say(a, "waiting for its tasks to end");
 	for (;;) {
@@ -432,8 +303,8 @@ static int wait_until_gone(struct apply *a, const char *id, struct err *err)
 			return err_wrap(err, "waiting for its tasks to end");
 		if (!has_tasks_of(tasks, id))
 			return 0;
-		if (!pause_between(a, &ms))
-			return stopped(a, err, ERR_TIMEOUT, "it is removed, but its tasks have not ended yet");
+		if (!converge_pause(a, &ms))
+			return converge_stopped(err, ERR_TIMEOUT, "it is removed, but its tasks have not ended yet");
 	}
 }
 
@@ -458,17 +329,15 @@ int service_apply(struct apply *a, const struct change *c, struct err *err)
 {
 	static int (*const actions[])(struct apply *, const struct change *, struct err *) = {
 		[ACTION_CREATE] = create, [ACTION_UPDATE] = update,         [ACTION_REPLACE] = replace,
-		[ACTION_ADOPT] = update,  [ACTION_DELETE] = remove_service,
+		[ACTION_ADOPT] = update,  [ACTION_DELETE] = remove_service, [ACTION_VERIFY] = converge_verify,
 	};
 
 	if (c->action >= ARRAY_SIZE(actions) || !actions[c->action])
 		return 0;
-	if (actions[c->action](a, c, err) < 0) {
-		if (err->code == ERR_NOT_FOUND) /* it, or what it refers to, was there when it was observed */
-			err->code = ERR_OUT_OF_SEQUENCE;
-		return err_wrap(err, "service '%s'", name_of(c));
-	}
-	return 0;
+	int rc = actions[c->action](a, c, err);
+	if (rc < 0 && err->code == ERR_NOT_FOUND) /* it, or what it refers to, was there when it was observed */
+		err->code = ERR_OUT_OF_SEQUENCE;
+	return rc;
 }
 
 /* Observing what no list tells */
@@ -490,7 +359,7 @@ static void resolve_anew(struct fetch *f, const char *image, json_t *digests)
 
 int service_fetch(struct fetch *f, struct err *err)
 {
-	const struct snode *services = snode_get(spec_root(f->spec), "services");
+	const struct snode *services = f->spec ? snode_get(spec_root(f->spec), "services") : NULL;
 	const json_t *live = snapshot_get(f->snap, "engine/services", NULL);
 	_cleanup_json_ json_t *known = network_names(f->snap), *names = json_object(), *digests = json_object();
 	json_t *service;

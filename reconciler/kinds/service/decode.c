@@ -2,6 +2,7 @@
 #include "client/engine/engine.h"
 #include "kinds/route/route.h"
 #include "kinds/service/service.h"
+#include "kinds/traefik/traefik.h"
 #include "kinds/util.h"
 #include "policy/replicas.h"
 
@@ -111,6 +112,15 @@ static void decode_rows(struct service_decoder *s)
 
 /* Image, labels, replicas */
 
+/* What a tag is to mean now: what it meant in the run that is rolled back to, else what it means by now. Or NULL. */
+static const char *asked_digest(const struct service_decoder *s, const char *familiar)
+{
+	_cleanup_free_ char *key = xasprintf("service/%s", s->r->name);
+	const char *then = json_str(snapshot_get(s->d->snap, ROLLBACK_DIGESTS, NULL), key);
+
+	return then ? then : json_str(snapshot_get(s->d->snap, FRESH_DIGESTS, NULL), familiar);
+}
+
 static void decode_image(struct service_decoder *s)
 {
 	const char *image = snode_str(s->node, "image");
@@ -127,9 +137,8 @@ static void decode_image(struct service_decoder *s)
 			       n->from_env ? "image: the variable's value is not the name of an image" : err.msg);
 		return;
 	}
-	const char *fresh = json_str(snapshot_get(s->d->snap, FRESH_DIGESTS, NULL), ref.familiar);
 	json_set_str(s->body, "image", ref.familiar);
-	json_set_str(s->body, "image_digest", ref.digest ? ref.digest : fresh);
+	json_set_str(s->body, "image_digest", ref.digest ? ref.digest : asked_digest(s, ref.familiar));
 	image_ref_free(&ref);
 }
 
@@ -145,6 +154,19 @@ static int decode_labels(struct service_decoder *s, struct err *err)
 	if (n)
 		resource_mark(s->d->out, s->r, "labels", n->key_mark);
 	return route_labels(s->d, s->node, s->r->name, labels, s->d->out, s->r, err);
+}
+
+/* Traefik must have taken a task out of routing before it ends: docs/spec.md, route.drain. */
+static void decode_drain(struct service_decoder *s)
+{
+	const struct snode *drain = snode_path(s->node, "route.drain");
+
+	if (!drain)
+		return;
+	json_set_str(s->body, "stop_signal", "SIGCONT");
+	json_set_int(s->body, "stop_grace_period", drain->integer);
+	resource_mark(s->d->out, s->r, "stop_signal", drain->key_mark);
+	resource_mark(s->d->out, s->r, "stop_grace_period", drain->key_mark);
 }
 
 /* The live count; false when the service is not there or has none. */
@@ -177,11 +199,21 @@ static void decode_mode(struct service_decoder *s)
 		struct mark m = scale->key_mark;
 		m.hidden = mark_of(snode_get(scale, "min"), m).hidden || mark_of(snode_get(scale, "max"), m).hidden;
 		resource_mark(s->d->out, s->r, "replicas", m);
+		vec_push(&s->r->floating, "replicas");
 	}
 	json_set_int(s->body, "replicas", count);
 }
 
 /* All of it */
+
+static void keep_shape(struct service_decoder *s)
+{
+	_cleanup_json_ json_t *shape = stack_shape(s);
+	_cleanup_str_ struct str text = {0};
+
+	json_canonical(shape, &text);
+	s->r->payload = arena_strdup(resource_set_arena(s->d->out), str_cstr(&text));
+}
 
 static int decode_service(struct decode *d, const struct snode *node, const json_t *live, struct err *err)
 {
@@ -190,19 +222,23 @@ static int decode_service(struct decode *d, const struct snode *node, const json
 	s.r = resource_add(d->out, "service", node->key);
 	s.r->mark = node->key_mark;
 	decode_rows(&s);
+	decode_drain(&s);
 	decode_image(&s);
 	decode_mode(&s);
 	decode_parts(&s);
 	decode_mounts(&s);
 	decode_ports(&s);
+	traefik_own_entrypoints(d, node->key, s.r, s.body);
 	decode_networks(&s);
 	decode_files(&s);
 	json_decref(s.r->body);
 	s.r->body = s.body;
 	if (decode_env(&s, err) < 0 || decode_labels(&s, err) < 0)
 		return err_wrap(err, "service '%s'", node->key);
+	if (snode_get(node, "stack"))
+		keep_shape(&s);
 	body_finish(s.body);
-	after_refs(d, s.r, node);
+	common_keys(d, s.r, node);
 	swarm_ref(d, s.r);
 	return 0;
 }

@@ -32,14 +32,18 @@ static void mount_refs(struct service_decoder *s, const struct snode *nfs, struc
 
 static void model_refs(struct service_decoder *s, const struct snode *nfs, struct mark m)
 {
-	const struct snode *models = snode_get(spec_root(s->d->spec), "models"),
+	const struct snode *root = spec_root(s->d->spec), *models = snode_get(root, "models"),
 			   *present = snode_get(models, "present");
+	const struct snode *server = snode_get(snode_get(root, "nodes"), snode_str(nfs, "server"));
+	bool optional = snode_bool(server, "optional", false);
 
 	if (!str_eq(snode_str(models, "store"), nfs->key))
 		return;
+	/* Without its models the service does not become healthy, and would be remembered as one that fails. */
 	for (size_t i = 0; i < snode_count(present); i++)
 		if (snode_scalar(present->items[i]))
-			resource_ref(s->d->out, s->r, REF_ORDER, m, "model/%s", snode_scalar(present->items[i]));
+			resource_ref(s->d->out, s->r, optional ? REF_ORDER : REF_REQUIRES, m, "model/%s",
+				     snode_scalar(present->items[i]));
 }
 
 static void bind_refs(struct service_decoder *s, const char *source, struct mark m)
@@ -177,6 +181,9 @@ static void decode_long_mount(struct service_decoder *s, const struct snode *n)
 	set_from(mount, "read_only", snode_get(n, "read_only"));
 	set_from(mount, "propagation", snode_path(n, "bind.propagation"));
 	set_from(mount, "no_copy", snode_path(n, "volume.nocopy"));
+	set_from(mount, "driver", snode_path(n, "volume.driver")); /* these three: a stack's, spec/stack_scope.c */
+	set_from(mount, "driver_opts", snode_path(n, "volume.driver_opts"));
+	set_from(mount, "labels", snode_path(n, "volume.labels"));
 	set_from(mount, "size", snode_path(n, "tmpfs.size"));
 	set_mode(mount, snode_path(n, "tmpfs.mode"));
 	add_mount(s, n, target, mount);

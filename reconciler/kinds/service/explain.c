@@ -1,4 +1,4 @@
-/* What a change does to the tasks, in one line. */
+/* What a change does to the tasks, in one line, and how long that may take. */
 #include "kinds/service/service.h"
 #include "kinds/util.h"
 
@@ -131,4 +131,51 @@ void service_explain(const struct observe *o, struct arena *a, struct change *c)
 	}
 	if (!*c->effect)
 		c->effect = NULL;
+}
+
+/* How long it may take */
+
+#define NS_PER_MS 1000000
+#define BASE_MS 600000   /* images are pulled */
+#define TASK_MS 30000    /* a task is placed and started */
+#define HEALTH_MS 30000  /* until the first check, when nothing else is said (moby, daemon/health.go) */
+#define HEALTH_RETRIES 3 /* likewise */
+#define MONITOR_MS 5000  /* swarmkit's default, as the two below */
+#define GRACE_MS 10000
+#define GLOBAL_TASKS 10 /* of a global service; with more nodes the next run goes on waiting */
+
+static int64_t ms_of(const json_t *body, const char *field, const char *member, int64_t fallback)
+{
+	const json_t *v = member ? json_object_get(json_object_get(body, field), member) : json_object_get(body, field);
+	return json_is_integer(v) ? json_integer_value(v) / NS_PER_MS : fallback;
+}
+
+static int64_t task_ms(const json_t *body)
+{
+	const json_t *health = json_object_get(body, "healthcheck");
+	int64_t ms = TASK_MS + ms_of(body, "stop_grace_period", NULL, GRACE_MS);
+
+	if (!health)
+		return ms;
+	return ms + ms_of(body, "healthcheck", "start_period", 0) +
+	       ms_of(body, "healthcheck", "interval", HEALTH_MS) * json_int(health, "retries", HEALTH_RETRIES);
+}
+
+/* All tasks, so many at a time. config: "update_config", "rollback_config" */
+static int64_t rounds_ms(const json_t *body, const char *config, int64_t tasks)
+{
+	int64_t at_once = json_int(json_object_get(body, config), "parallelism", 1);
+	int64_t rounds = at_once > 0 ? (tasks + at_once - 1) / at_once : 1;
+
+	return rounds * (task_ms(body) + ms_of(body, config, "monitor", MONITOR_MS) + ms_of(body, config, "delay", 0));
+}
+
+int64_t service_patience_ms(const struct change *c)
+{
+	const json_t *body = c->desired ? c->desired->body : c->live->body;
+	const char *action = json_str(json_object_get(body, "update_config"), "failure_action");
+	int64_t tasks = json_int(body, "replicas", GLOBAL_TASKS),
+		ms = BASE_MS + rounds_ms(body, "update_config", tasks);
+
+	return str_eq(action, "rollback") ? ms + rounds_ms(body, "rollback_config", tasks) : ms;
 }

@@ -2,7 +2,6 @@
 
 #include "kinds/kinds.h"
 #include "kinds/util.h"
-#include "sys/clock.h"
 
 #include <string.h>
 
@@ -28,38 +27,8 @@ static void needs(const struct spec *spec, struct wants *w)
 
 /* Observing */
 
-static void note_update(struct observe *o, struct resource *r, const json_t *service)
-{
-	static const struct {
-		const char *state, *text;
-	} notes[] = {
-		{"paused", "Swarm paused its last update"},
-		{"rollback_completed", "Swarm rolled its last update back"},
-		{"rollback_paused", "Swarm paused the rollback of its last update"},
-		{"rollback_started", "Swarm is rolling its last update back"},
-		{"updating", "an update of it is in flight"},
-	};
-	const json_t *update = json_object_get(service, "UpdateStatus");
-
-	for (size_t i = 0; i < ARRAY_SIZE(notes); i++)
-		if (str_eq(json_str(update, "State"), notes[i].state))
-			resource_note(o->out, r, "%s: %s", notes[i].text, json_str(update, "Message"));
-}
-
-/* It is as the spec says and does not run all the same: a run that did not wait for it must not hide that. */
-static void note_tasks(struct observe *o, struct resource *r, const json_t *service)
-{
-	const json_t *status = json_object_get(service, "ServiceStatus");
-	int64_t running = json_int(status, "RunningTasks", 0), desired = json_int(status, "DesiredTasks", 0);
-	const char *mode = json_str(r->body, "mode");
-
-	if (running < desired && mode && !str_ends(mode, "-job"))
-		resource_note(o->out, r, "%lld of %lld tasks run; docker service ps --no-trunc %s tells why",
-			      (long long)running, (long long)desired, r->name);
-}
-
 static void observe_service(struct observe *o, struct resource *r, const json_t *service, const json_t *networks,
-			    const json_t *wanted)
+			    const struct resource *want)
 {
 	const json_t *spec = json_object_get(service, "Spec");
 
@@ -69,9 +38,8 @@ static void observe_service(struct observe *o, struct resource *r, const json_t 
 	r->owned = labels_owned(json_object_get(spec, "Labels"), o->cluster);
 	json_decref(r->body);
 	r->body = body_read(spec, networks);
-	body_settle(r->body, wanted);
-	note_update(o, r, service);
-	note_tasks(o, r, service);
+	body_settle(r->body, want ? want->body : NULL);
+	service_trouble(o, r, service, want);
 }
 
 static int observe(struct observe *o, struct err *err)
@@ -100,7 +68,7 @@ static int observe(struct observe *o, struct err *err)
 		struct resource *r = observe_add(o, want);
 		const json_t *found = json_object_get(by_name, want->name);
 		if (found)
-			observe_service(o, r, found, networks, want->body);
+			observe_service(o, r, found, networks, want);
 	}
 	return 0;
 }
@@ -120,6 +88,7 @@ static const struct field fields[] = {
 	{"configs", TASK, NULL},
 	{"constraints", FIELD_EVICTS, NULL},
 	{"container_labels", TASK, NULL},
+	{"credential_spec", TASK | FIELD_IF_SET, NULL}, /* of stacks only */
 	{"dns", TASK, NULL},
 	{"dns_options", TASK, NULL},
 	{"dns_search", TASK, NULL},
@@ -178,8 +147,8 @@ static const struct field fields[] = {
 	{"working_dir", TASK, NULL},
 };
 
-static const char *const after[] = {"swarm",     "node",   "network", "volume", "config", "secret",
-				    "directory", "export", "mount",   "model",  NULL};
+static const char *const after[] = {"engine", "swarm",     "node",   "network", "volume", "config",
+				    "secret", "directory", "export", "mount",   "model",  NULL};
 
 const struct kind kind_service = {
 	.name = "service",
@@ -195,4 +164,5 @@ const struct kind kind_service = {
 	.observe = observe,
 	.explain = service_explain,
 	.apply = service_apply,
+	.patience_ms = service_patience_ms,
 };

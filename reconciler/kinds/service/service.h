@@ -96,19 +96,36 @@ json_t *network_names(const struct snapshot *snap);
 #define HIDDEN_NETWORKS "service/networks"
 /* Digests resolved anew, {"<image>": "<digest>"}; only with --refresh-images. */
 #define FRESH_DIGESTS "service/digests"
+/* Digests that a rollback asks for, {"service/<name>": "<digest>"}. */
+#define ROLLBACK_DIGESTS "run/digests"
+
+/*
+ * What of a live service's status does not fit its spec, into r->trouble and r->rolled_back. service: of the engine's
+ * list with its status. want: NULL when the spec does not name it.
+ */
+void service_trouble(struct observe *o, struct resource *r, const json_t *service, const struct resource *want);
 
 /* Writing it */
 
 struct overlay {
 	const char *name;
 	const char *cluster;
-	const json_t *body; /* wanted */
+	const json_t *body;  /* wanted */
+	const json_t *shape; /* of a stack's service: what docker would send; NULL */
 	const json_t *ids, *networks;
 	const char *digest;      /* of the image, when it was resolved; NULL */
 	const json_t *platforms; /* of the image; NULL: not known */
 };
 /* Makes one field of the engine's Spec what the wanted body says; everything else stays. */
 void overlay_field(json_t *spec, const struct overlay *o, const char *field);
+
+/*
+ * Services of a stack (stack.c). The shape is the desired resource's payload, as JSON text.
+ * stack_overlay makes a field of the Spec what it is in the shape; false: it is none of its.
+ */
+struct service_decoder;
+json_t *stack_shape(const struct service_decoder *s); /* new reference; before body_finish */
+bool stack_overlay(json_t *spec, const json_t *shape, const json_t *ids, const char *field);
 
 /* Names and small conversions, shared by both sides */
 
@@ -147,6 +164,7 @@ json_t *words_split(const char *text); /* new array; NULL when a quote is not cl
 int service_fetch(struct fetch *f, struct err *err) MUST_CHECK;
 void service_explain(const struct observe *o, struct arena *a, struct change *c);
 bool service_restarts(const struct change *c); /* its tasks, by the field table */
+int64_t service_patience_ms(const struct change *c);
 int service_apply(struct apply *a, const struct change *c, struct err *err) MUST_CHECK;
 /* The live services of engine/services by name. New reference. */
 json_t *services_by_name(const struct snapshot *snap);

@@ -5,7 +5,9 @@
 
 #define MONITOR_MS 5000   /* swarmkit's default */
 #define IDLE_MS 3000      /* Swarm replaces a task at once, in state "ready": none for this long means never */
-#define FAILURES_ENOUGH 3 /* of one spec version, with none running: it will not get better */
+#define STUCK_MS 30000    /* longer than a manager needs to find a node for a task */
+#define FAILURES_ENOUGH 3 /* of one replica, with none running: it will not get better */
+#define FAILURES_OF_ONE 6 /* of one replica, whatever the others do */
 #define TASK_IN_MESSAGE "termination of task " /* swarmkit, manager/orchestrator/update/updater.go */
 
 enum job { NO_JOB, REPLICATED_JOB, GLOBAL_JOB };
@@ -15,6 +17,7 @@ struct count {
 	size_t wanted;         /* tasks */
 	size_t good;           /* running, or completed where that is the end */
 	size_t coming;         /* current tasks on their way */
+	size_t busy;           /* tasks that a node is working on: pulled, started, stopped */
 	size_t leaving;        /* tasks that Swarm still has to stop: of an older version, or too many */
 	json_t *states;        /* of those on their way: {"preparing": 2} */
 	json_t *nodes;         /* global: nodes that should have a task */
@@ -25,6 +28,7 @@ void wait_state_free(struct wait_state *st)
 {
 	json_decref(st->failed);
 	json_decref(st->failures);
+	free(st->seen);
 	*st = (struct wait_state){0};
 }
 
@@ -104,6 +108,8 @@ static void task_error(const json_t *task, char *buf, size_t size)
 	const json_t *status = json_object_get(task, "Status");
 	const char *text = json_str(status, "Err");
 
+	if ((!text || !*text) && str_eq(state_of(task), "complete")) /* Swarm only says "finished" */
+		text = "it ended with exit code 0, by itself or because its health check failed";
 	if (!text || !*text)
 		text = json_str(status, "Message");
 	snprintf(buf, size, "%s", text && *text ? text : state_of(task));
@@ -162,6 +168,20 @@ static enum job job_of(const json_t *service)
 	return json_object_get(mode, "GlobalJob") ? GLOBAL_JOB : NO_JOB;
 }
 
+/* A node works on it, so that it can change without anybody else: not one that waits for a node or for its restart. */
+static bool is_busy(const struct wait_snapshot *snap, const struct wait_state *st, const json_t *task)
+{
+	static const char *const working[] = {"accepted", "assigned", "preparing", "starting", NULL};
+	const char *state = state_of(task);
+	bool running = strcmp(state, "running") == 0;
+
+	if (!is_on_live_node(snap, task))
+		return false;
+	if (!is_meant_to_run(task))
+		return running;
+	return is_one_of(state, working) || (running && job_of(snap->service) != NO_JOB && !st->verify);
+}
+
 static bool is_of_iteration(const json_t *service, const json_t *task)
 {
 	return json_int(json_object_get(task, "JobIteration"), "Index", 0) ==
@@ -196,7 +216,7 @@ static void count_task(struct count *c, const struct wait_snapshot *snap, const 
 		count_coming(c, task);
 }
 
-/* Failures by replica; a global service has one on each node. */
+/* Failures by replica; a global service has one on each node. Those of long ago say nothing of what comes. */
 static void count_failure(struct wait_state *st, const json_t *task)
 {
 	const char *id = json_str(task, "ID"), *node = json_str(task, "NodeID");
@@ -206,6 +226,8 @@ static void count_failure(struct wait_state *st, const json_t *task)
 	if (json_object_get(st->failed, id))
 		return;
 	json_set_bool(st->failed, id, true);
+	if (!st->looked)
+		return;
 	int64_t n = json_int(st->failures, key, 0) + 1;
 	json_set_int(st->failures, key, n);
 	if (n > st->most_failures)
@@ -226,6 +248,7 @@ static void count_all(struct count *c, struct wait_state *st, const struct wait_
 		bool is_current = id && (job == NO_JOB ? json_object_get(current, id) != NULL
 						       : is_of_iteration(snap->service, task));
 		count_task(c, snap, task, is_current);
+		c->busy += is_busy(snap, st, task);
 		if (is_current && has_failed(task))
 			count_failure(st, task);
 	}
@@ -295,6 +318,8 @@ static struct wait_verdict judge_update(struct wait_state *st, const struct wait
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
 		if (strcmp(ends[i].state, state) != 0)
 			continue;
+		if (st->verify && ends[i].outcome != WAIT_PAUSED) /* what was put back is what is wanted */
+			break;
 		if (!*st->reason || ends[i].outcome == WAIT_PAUSED)
 			remember_cause(st, snap);
 		return verdict(ends[i].outcome, ends[i].what, st);
@@ -302,10 +327,49 @@ static struct wait_verdict judge_update(struct wait_state *st, const struct wait
 	return (struct wait_verdict){.outcome = WAIT_PENDING};
 }
 
-static int64_t monitor_ms(const json_t *service)
+static int64_t monitor_ms(const json_t *service, const char *config)
 {
-	int64_t ns = json_int(json_path(service, "Spec.UpdateConfig"), "Monitor", 0);
+	int64_t ns = json_int(json_path(service, config), "Monitor", 0);
 	return ns > 0 ? ns / 1000000 : MONITOR_MS;
+}
+
+static int64_t ms_at(const json_t *service, const char *path)
+{
+	return json_integer_value(json_path(service, path)) / 1000000;
+}
+
+/* How long everything may stand still before it is stuck: Swarm itself pauses between two steps and before a restart.
+ */
+static int64_t patience_ms(const json_t *service)
+{
+	bool updating = strcmp(update_state(service), "updating") == 0;
+	const char *config = updating ? "Spec.UpdateConfig" : "Spec.RollbackConfig";
+	const char *delay = updating ? "Spec.UpdateConfig.Delay" : "Spec.RollbackConfig.Delay";
+	int64_t ms = STUCK_MS + ms_at(service, "Spec.TaskTemplate.RestartPolicy.Delay");
+
+	return update_in_flight(service) ? ms + monitor_ms(service, config) + ms_at(service, delay) : ms;
+}
+
+static void note_moves(struct wait_state *st, const struct wait_snapshot *snap)
+{
+	_cleanup_json_ json_t *states = json_object();
+	_cleanup_str_ struct str now = {0};
+	json_t *task;
+	size_t i;
+
+	json_array_foreach (snap->tasks, i, task)
+		json_set_str(states, json_str(task, "ID"), state_of(task));
+	json_canonical(states, &now);
+	if (str_eq(st->seen, str_cstr(&now)))
+		return;
+	free(st->seen);
+	st->seen = str_steal(&now);
+	st->moved_at = snap->now;
+}
+
+static bool is_stuck(const struct wait_state *st, const struct wait_snapshot *snap, const struct count *c)
+{
+	return c->busy == 0 && st->steady_since == 0 && snap->now - st->moved_at >= patience_ms(snap->service);
 }
 
 /* Swarm has done nothing for a while and something failed, or it keeps failing. */
@@ -319,8 +383,8 @@ static bool is_hopeless(struct wait_state *st, const struct count *c, int64_t no
 		st->idle_since = now;
 	if (failed == 0 || c->good >= c->wanted)
 		return false;
-	return (c->good == 0 && st->most_failures >= FAILURES_ENOUGH) ||
-	       (st->idle_since && now - st->idle_since >= IDLE_MS);
+	return (st->most_failures >= FAILURES_ENOUGH && (c->good == 0 || st->verify)) ||
+	       st->most_failures >= FAILURES_OF_ONE || (st->idle_since && now - st->idle_since >= IDLE_MS);
 }
 
 static bool is_steady(struct wait_state *st, const struct wait_snapshot *snap, const struct count *c)
@@ -334,8 +398,8 @@ static bool is_steady(struct wait_state *st, const struct wait_snapshot *snap, c
 	}
 	if (st->steady_since == 0)
 		st->steady_since = snap->now;
-	/* The write did not concern the tasks; Swarm has monitored them. */
-	if (!st->looked || strcmp(update_state(snap->service), "completed") == 0)
+	/* The write, if any, did not concern the tasks; Swarm has monitored them. */
+	if ((!st->looked && !update_in_flight(snap->service)) || strcmp(update_state(snap->service), "completed") == 0)
 		return true;
 	/* A job ends; none are meant to run. */
 	if ((job != NO_JOB && c->wanted > 0) || (counted && c->wanted == 0))
@@ -346,26 +410,44 @@ static bool is_steady(struct wait_state *st, const struct wait_snapshot *snap, c
 	 * task's start count for it. A global service without a task: none can fail, one
 	 * may still come.
 	 */
-	return snap->now - st->steady_since >= (c->wanted == 0 ? IDLE_MS : monitor_ms(snap->service));
+	return snap->now - st->steady_since >=
+	       (c->wanted == 0 ? IDLE_MS : monitor_ms(snap->service, "Spec.UpdateConfig"));
+}
+
+static struct wait_verdict judge_tasks(struct wait_state *st, const struct wait_snapshot *snap, const struct count *c)
+{
+	struct wait_verdict v = {.outcome = WAIT_PENDING};
+
+	describe(c, st, job_of(snap->service) != NO_JOB, v.text, sizeof(v.text));
+	if (is_steady(st, snap, c))
+		v.outcome = WAIT_CONVERGED;
+	else if (is_hopeless(st, c, snap->now) && !update_in_flight(snap->service))
+		v = verdict(WAIT_FAILED, "its tasks keep failing", st);
+	else if (is_stuck(st, snap, c))
+		v.outcome = WAIT_STUCK;
+	return v;
 }
 
 struct wait_verdict service_wait_judge(struct wait_state *st, const struct wait_snapshot *snap)
 {
-	struct wait_verdict v = judge_update(st, snap);
+	struct wait_verdict v = {.outcome = WAIT_PENDING};
 	struct count c;
 
+	if (!st->verify)
+		v = judge_update(st, snap);
 	if (*v.text)
 		return v;
 	if (!st->failed) {
 		st->failed = json_object();
 		st->failures = json_object();
 	}
+	note_moves(st, snap);
 	count_all(&c, st, snap);
-	describe(&c, st, job_of(snap->service) != NO_JOB, v.text, sizeof(v.text));
-	if (is_steady(st, snap, &c))
-		v.outcome = WAIT_CONVERGED;
-	else if (is_hopeless(st, &c, snap->now) && !update_in_flight(snap->service))
-		v = verdict(WAIT_FAILED, "its tasks keep failing", st);
+	/* A paused update ends what it has not reached; with nothing of that left, the tasks speak for themselves. */
+	if (st->verify && c.leaving > 0)
+		v = judge_update(st, snap);
+	if (!*v.text)
+		v = judge_tasks(st, snap, &c);
 	st->looked = true;
 	json_decref(c.states);
 	json_decref(c.nodes);

@@ -23,14 +23,18 @@ struct wait_snapshot {
 /*
  * What the judge remembers from one snapshot to the next; zero it first. Set
  * looked when the write starts tasks: then tasks that already run at the first
- * look have to prove themselves as well.
+ * look have to prove themselves as well, and those that have failed by then count.
+ * Set verify when nothing was written: how an earlier update ended does not
+ * matter then, only what runs; and a job that runs is not waited for.
  */
 struct wait_state {
-	bool looked;
+	bool looked, verify;
 	int64_t steady_since; /* all is as wanted since then; 0: it is not */
 	int64_t idle_since;   /* nothing is on its way since then; 0: something is */
+	char *seen;           /* the tasks and their states at the last look */
+	int64_t moved_at;     /* these are what they are since then */
 	json_t *failed;       /* ids of the current tasks that failed */
-	json_t *failures;     /* how many of each replica */
+	json_t *failures;     /* how many of each replica, while it was looked at */
 	int64_t most_failures;
 	char reason[512]; /* what the last failed task said */
 };
@@ -42,6 +46,7 @@ enum wait_outcome {
 	WAIT_FAILED,      /* it will not get better by itself */
 	WAIT_PAUSED,      /* Swarm paused the update, or the rollback */
 	WAIT_ROLLED_BACK, /* Swarm put the previous spec back */
+	WAIT_STUCK,       /* nothing has moved for a while: it waits for something that no task of it can bring about */
 };
 
 struct wait_verdict {

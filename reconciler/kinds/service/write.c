@@ -202,6 +202,8 @@ void overlay_field(json_t *spec, const struct overlay *o, const char *field)
 			return;
 		}
 	}
+	if (o->shape && stack_overlay(spec, o->shape, o->ids, field))
+		return;
 	for (size_t i = 0; i < service_n_rows; i++)
 		if (strcmp(service_rows[i].field, field) == 0)
 			overlay_row(spec, o->body, &service_rows[i]);

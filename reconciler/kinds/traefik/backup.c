@@ -1,12 +1,16 @@
 #include "kinds/traefik/fetch.h"
 
+#include "sys/clock.h"
+#include "sys/file.h"
+
 #include <dirent.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define STAMP "00000000T000000Z"
 
-char *traefik_backup_path(const char *dir, const char *container, int64_t wall)
+char *traefik_backup_path(const char *dir, const char *what, const char *container, int64_t wall)
 {
 	time_t t = (time_t)wall;
 	struct tm tm;
@@ -14,7 +18,27 @@ char *traefik_backup_path(const char *dir, const char *container, int64_t wall)
 
 	gmtime_r(&t, &tm);
 	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
-	return xasprintf("%s/traefik-%s-%s.yml", dir, container, stamp);
+	return xasprintf("%s/%s-%s-%s.yml", dir, what, container, stamp);
+}
+
+int traefik_back_up(const char *dir, const char *what, const char *container, const char *text, size_t len, char **path,
+		    struct err *err)
+{
+	int64_t wall = clock_wall();
+
+	if (!dir)
+		return err_set(err, ERR_BLOCKED, "there is no directory for backups");
+	char *p = traefik_backup_path(dir, what, container, wall);
+	while (access(p, F_OK) == 0) {
+		free(p);
+		p = traefik_backup_path(dir, what, container, ++wall);
+	}
+	if (file_write_atomic(p, text, len, 0600, err) < 0) {
+		free(p);
+		return -1;
+	}
+	*path = p;
+	return 0;
 }
 
 /* "traefik-a-<stamp>.yml" is no backup of the container "a-b". */

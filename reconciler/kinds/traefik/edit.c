@@ -1,5 +1,6 @@
 #include "kinds/traefik/edit.h"
 
+#include "kinds/traefik/merge.h"
 #include "kinds/traefik/splice.h"
 #include "kinds/traefik/static.h"
 
@@ -260,13 +261,78 @@ static int take_step(struct static_edit *e, const struct static_goal *goal, bool
 	return rc < 0 ? err_set(err, why.code, "%s", why.msg) : 0;
 }
 
+/* Entrypoints */
+
+/* What is missing, as the tree that is added; refused when one is there with another address. */
+static int missing_entrypoints(const char *text, size_t len, const json_t *want, json_t *missing, struct err *err)
+{
+	struct ynode *root = NULL;
+	const char *name;
+	json_t *address;
+	int rc = 0;
+
+	if (ynode_parse(text, len, &root, err) < 0)
+		return -1;
+	const struct ynode *map = ynode_get(root, "entryPoints");
+	json_object_foreach ((json_t *)want, name, address) {
+		const struct ynode *have = ynode_get(ynode_get(map, name), "address");
+		if (ynode_index(map, name) < 0)
+			json_set(missing, name, json_pack("{s:O}", "address", address));
+		else if (rc == 0 && (!have || !str_eq(have->text, json_string_value(address))))
+			rc = err_set(err, ERR_FAILED, "entryPoints.%s is there, with another address", name);
+	}
+	/* pkg/config/static, SetEffectiveConfiguration */
+	if (ynode_is_null(map) && json_object_size(missing) > 0 && !json_object_get(missing, "http"))
+		json_set(missing, "http", json_pack("{s:s}", "address", ":80"));
+	ynode_free(root);
+	return rc;
+}
+
+/* What differs between two texts, in one piece. */
+static void record_difference(struct static_edit *e, struct str *text)
+{
+	const char *a = str_cstr(&e->text), *b = str_cstr(text);
+	size_t n = e->text.len < text->len ? e->text.len : text->len, from = 0, to = 0;
+
+	while (from < n && a[from] == b[from])
+		from++;
+	while (to < n - from && a[e->text.len - 1 - to] == b[text->len - 1 - to])
+		to++;
+	struct static_splice done = {
+		.at = from, .removed_len = e->text.len - from - to, .inserted_len = text->len - from - to};
+	done.removed = xasprintf("%.*s", (int)done.removed_len, a + from);
+	done.inserted = xasprintf("%.*s", (int)done.inserted_len, b + from);
+	vec_push(&e->splices, done);
+	str_free(&e->text);
+	e->text = *text;
+	*text = (struct str){0};
+}
+
+static int add_entrypoints(struct static_edit *e, const json_t *want, struct err *err)
+{
+	_cleanup_json_ json_t *missing = json_object();
+	_cleanup_str_ struct str text = {0};
+
+	if (json_object_size(want) == 0)
+		return 0;
+	if (missing_entrypoints(str_cstr(&e->text), e->text.len, want, missing, err) < 0)
+		return -1;
+	if (json_object_size(missing) == 0)
+		return 0;
+	_cleanup_json_ json_t *add = json_pack("{s:O}", "entryPoints", missing);
+	if (yaml_merge(str_cstr(&e->text), e->text.len, add, 1, &text, err) < 0)
+		return -1;
+	record_difference(e, &text);
+	return 0;
+}
+
 int static_edit(const char *text, size_t len, const struct static_goal *goal, struct static_edit *out, struct err *err)
 {
 	struct static_edit e = {0};
 	bool done = false;
-	int rc = 0;
 
 	str_add(&e.text, text, len);
+	int rc = add_entrypoints(&e, goal->entrypoints, err);
 	for (int i = 0; i < STEPS_MAX && rc == 0 && !done; i++)
 		rc = take_step(&e, goal, &done, err);
 	if (rc == 0 && !done)

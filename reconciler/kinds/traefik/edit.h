@@ -8,11 +8,13 @@
 #define RECONCILE_KINDS_TRAEFIK_EDIT_H
 
 #include "base/err.h"
+#include "base/json.h"
 #include "base/str.h"
 
 struct static_goal {
-	int major;       /* Traefik's: 2, or 3 and later */
-	bool swarm_mode; /* what the spec wants */
+	int major;                 /* Traefik's: 2, or 3 and later */
+	bool swarm_mode;           /* what the spec wants */
+	const json_t *entrypoints; /* and these: {"ollama": ":11434"}; borrowed, NULL: none */
 };
 
 /* What was replaced, in the order in which it was done: text[at .. at+removed) became inserted. */
@@ -33,7 +35,8 @@ void static_edit_free(struct static_edit *e);
  * providers.docker.swarmMode. v3 renames a docker provider that was in swarm
  * mode to swarm, as the migration guide does, else adds providers.swarm (a
  * new provider exposes nothing by default, and speaks to the endpoint of the
- * docker one) and removes what v3 refuses.
+ * docker one) and removes what v3 refuses. Entrypoints are added first, and
+ * with the first ones that which Traefik has by itself as long as there are none.
  *
  * Before it returns, the result is parsed again and compared with the intended
  * tree. What cannot be edited without guessing (anchors, aliases, merge keys

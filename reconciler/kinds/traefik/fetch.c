@@ -1,15 +1,16 @@
 #include "kinds/traefik/fetch.h"
 
-#include "client/traefik/traefik.h"
 #include "kinds/container.h"
 #include "kinds/kinds.h"
+#include "kinds/node_engine.h"
 #include "kinds/traefik/archive.h"
+#include "kinds/traefik/moved.h"
+#include "kinds/traefik/reach.h"
 #include "kinds/traefik/static.h"
 #include "kinds/util.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 
-#include <limits.h>
 #include <string.h>
 
 /* A Traefik that does not answer is no reason to wait for long: it is one document of many. */
@@ -23,19 +24,22 @@ static const struct {
 	{"traefik/version", "/api/version"},
 	{"traefik/routers", "/api/http/routers"},
 	{"traefik/overview", "/api/overview"},
+	{"traefik/entrypoints", "/api/entrypoints"}, /* only where the spec adds some */
+	{"traefik/rawdata", "/api/rawdata"},         /* only where routes would be lost */
 };
+#define N_USUAL 3
+#define ENTRYPOINTS 3
+#define RAWDATA 4
 
-static void fetch_api(struct fetch *f, const char *api, size_t n)
+static void fetch_documents(struct fetch *f, size_t first, size_t n)
 {
 	int64_t limit = clock_ms() + API_TIMEOUT_MS, deadline = limit < f->deadline ? limit : f->deadline;
 	struct traefik_client *t = NULL;
 	struct err why = {0};
 
-	if (!api)
-		err_set(&why, ERR_BLOCKED, "the spec does not say where Traefik's API is (traefik.api)");
-	else if (traefik_open(api, &t, &why) < 0)
+	if (cluster_traefik(f->cluster, &t, &why) < 0)
 		t = NULL;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = first; i < first + n; i++) {
 		json_t *body = NULL;
 		/* The first failure stands for the others: no second timeout. */
 		if (why.code == ERR_NONE && traefik_get(t, deadline, documents[i].path, &body, &why) == 0)
@@ -44,6 +48,11 @@ static void fetch_api(struct fetch *f, const char *api, size_t n)
 			snapshot_put_unknown(f->snap, documents[i].doc, &why);
 	}
 	traefik_close(t);
+}
+
+void traefik_fetch_api(struct fetch *f)
+{
+	fetch_documents(f, 0, N_USUAL);
 }
 
 /* Versions that images carry */
@@ -84,7 +93,7 @@ static void fetch_of_service(struct fetch *f, const struct snode *root, const st
 
 	/* No call on a pass that changes nothing: the spec says it. */
 	if (!put_version_of_image(f, snode_str(service, "image")))
-		fetch_api(f, snode_str(traefik, "api"), 1);
+		fetch_documents(f, 0, 1);
 }
 
 /* The static configuration */
@@ -109,6 +118,7 @@ int traefik_read_inside(struct engine *e, int64_t deadline, const char *containe
 
 struct reading {
 	struct fetch *f;
+	struct engine *engine; /* of the container's node */
 	const char *container;
 	struct str content; /* of the file that exists said was there */
 	int64_t mtime;
@@ -120,38 +130,52 @@ static int exists_inside(void *arg, const char *path, bool *yes, struct err *err
 	struct err why = {0};
 
 	str_reset(&r->content);
-	*yes = traefik_read_inside(r->f->cluster->engine, r->f->deadline, r->container, path, &r->content, &r->mtime,
-				   &why) == 0;
+	*yes = traefik_read_inside(r->engine, r->f->deadline, r->container, path, &r->content, &r->mtime, &why) == 0;
 	return *yes || why.code == ERR_NOT_FOUND ? 0 : err_set(err, why.code, "%s", why.msg);
 }
 
-/* The same file by another name, through symbolic links. */
-static bool is_same_path(const char *a, const char *b)
+/* Where a path of the host leads. */
+static const char *real_path(const json_t *seen, const char *path)
 {
-	char real_a[PATH_MAX], real_b[PATH_MAX];
+	const char *real = json_str(json_object_get(json_object_get(seen, "dirs"), path), "real");
+	return real ? real : path;
+}
 
-	return strcmp(a, b) == 0 || (realpath(a, real_a) && realpath(b, real_b) && strcmp(real_a, real_b) == 0);
+/* A host that did not answer does not differ. */
+static bool differs_on_host(const json_t *seen, const char *path, const struct str *inside)
+{
+	const json_t *on_host = json_object_get(json_object_get(json_object_get(seen, "files"), path), "content");
+
+	return on_host && (json_string_length(on_host) != inside->len ||
+			   memcmp(str_cstr(inside), json_string_value(on_host), inside->len) != 0);
 }
 
 static void add_host_side(struct reading *r, const json_t *container, const struct snode *traefik, const char *inside,
 			  json_t *doc)
 {
 	const char *declared = snode_str(traefik, "static_config");
-	struct host *h = cluster_host(r->f->cluster, snode_str(traefik, "node"));
+	const char *node = snode_str(traefik, "node");
+	struct host *h = cluster_host(r->f->cluster, node ? node : r->f->cluster->engine_node);
 	_cleanup_free_ char *path = NULL;
-	_cleanup_str_ struct str on_host = {0};
+	_cleanup_json_ json_t *seen = NULL;
 	bool single = false;
+	struct err ignored;
 
 	if (!static_host_path(container, inside, &path, &single))
 		return;
 	json_set_str(doc, "path", path);
 	json_set_bool(doc, "single_file", single);
-	if (declared && !is_same_path(declared, path))
+	bool same = !declared || strcmp(declared, path) == 0;
+	const char *const files[] = {path, NULL}, *const dirs[] = {path, declared, NULL};
+	const struct probe_request q = {.files = files, .dirs = same ? NULL : dirs};
+	/* Not seen: what is inside the container is still known. */
+	if (h && host_probe(h, &q, r->f->deadline, &seen, &ignored) < 0)
+		seen = NULL;
+	/* The same file by another name, through symbolic links, is the same. */
+	if (!same && strcmp(real_path(seen, declared), real_path(seen, path)) != 0)
 		json_set_str(doc, "declared", declared);
-	if (h && host_read(h, path, STATIC_FILE_MAX, &on_host, NULL) == 0)
-		json_set_bool(doc, "host_content_differs",
-			      on_host.len != r->content.len ||
-				      memcmp(str_cstr(&on_host), str_cstr(&r->content), on_host.len) != 0);
+	if (differs_on_host(seen, path, &r->content))
+		json_set_bool(doc, "host_content_differs", true);
 }
 
 static void add_backup(const struct reading *r, json_t *doc)
@@ -184,17 +208,89 @@ static int read_static(struct reading *r, const json_t *container, const struct 
 	return 0;
 }
 
-static void fetch_static(struct fetch *f, const json_t *container, const struct snode *traefik)
+static void fetch_static(struct fetch *f, const char *name, const json_t *container, const struct snode *traefik)
 {
-	struct reading r = {.f = f, .container = snode_str(traefik, "container")};
+	struct reading r = {.f = f, .container = name};
 	_cleanup_json_ json_t *doc = json_object();
 	struct err why = {0};
 
-	if (read_static(&r, container, traefik, doc, &why) < 0)
+	if (cluster_engine(f->cluster, snode_str(traefik, "node"), &r.engine, &why) < 0 ||
+	    read_static(&r, container, traefik, doc, &why) < 0)
 		snapshot_put_unknown(f->snap, "traefik/static", &why);
 	else
 		snapshot_put(f->snap, "traefik/static", json_incref(doc));
 	str_free(&r.content);
+}
+
+/* Routes of containers that the change would drop (moved.h) */
+
+static void put_or_unknown(struct fetch *f, const char *doc, int rc, json_t *body, const struct err *why)
+{
+	if (rc < 0)
+		snapshot_put_unknown(f->snap, doc, why);
+	else
+		snapshot_put(f->snap, doc, body);
+}
+
+static void fetch_dynamic_file(struct fetch *f, struct engine *e, const char *node, const char *name,
+			       const struct traefik_view *v)
+{
+	struct host *h = cluster_host(f->cluster, node);
+	_cleanup_str_ struct str text = {0};
+	_cleanup_json_ json_t *seen = NULL;
+	struct moved_file file;
+	struct err why = {0};
+	int rc = 0;
+
+	moved_file_make(v, &file);
+	const char *const files[] = {file.path, NULL};
+	const struct probe_request q = {.files = files};
+	if (file.inside)
+		rc = traefik_read_inside(e, f->deadline, name, file.inside, &text, NULL, &why);
+	bool there = file.inside && rc == 0;
+	if (rc < 0 && why.code == ERR_NOT_FOUND)
+		rc = 0;
+	if (file.inside && rc == 0 && h)
+		rc = host_probe(h, &q, f->deadline, &seen, &why);
+	put_or_unknown(f, "traefik/dynamic", rc,
+		       rc < 0 ? NULL
+			      : json_pack("{s:o, s:b}", "content",
+					  there ? json_stringn_nocheck(str_cstr(&text), text.len) : json_null(),
+					  "host_content_differs", differs_on_host(seen, file.path, &text)),
+		       &why);
+	moved_file_free(&file);
+}
+
+static void fetch_moved(struct fetch *f, const char *name, const struct snode *traefik)
+{
+	const char *node = snode_str(traefik, "node");
+	_cleanup_json_ json_t *entrypoints = traefik_entrypoints_added(traefik);
+	_cleanup_json_ json_t *want = json_pack("{s:b, s:O}", "swarm_mode", snode_bool(traefik, "swarm_mode", false),
+						"entrypoints", entrypoints);
+	struct engine *e = NULL;
+	struct traefik_view v;
+	struct err why = {0};
+	json_t *list = NULL;
+
+	if (!snode_bool(traefik, "keep_container_routes", false))
+		return;
+	traefik_view_make(f->snap, node, name, want, &v);
+	if (traefik_view_drops(&v, f->snap)) {
+		fetch_documents(f, RAWDATA, 1);
+		int rc = cluster_engine(f->cluster, node, &e, &why);
+		if (rc == 0)
+			rc = engine_get(e, f->deadline, &list, &why, "/containers/json");
+		put_or_unknown(f, "traefik/neighbours", rc, list, &why);
+		if (e)
+			fetch_dynamic_file(f, e, node, name, &v);
+	}
+	traefik_view_free(&v);
+}
+
+void traefik_fetch_container(struct fetch *f, const char *name, const json_t *container, const struct snode *traefik)
+{
+	version_of_container(f, container);
+	fetch_static(f, name, container, traefik);
 }
 
 static void put_all_unknown(struct fetch *f, const char *why)
@@ -217,6 +313,7 @@ int traefik_fetch(struct fetch *f, struct err *err)
 	(void)err;
 	if (!traefik)
 		return 0;
+	node_engine_fetch(f);
 	if (!name) {
 		fetch_of_service(f, root, traefik);
 		return 0;
@@ -227,9 +324,11 @@ int traefik_fetch(struct fetch *f, struct err *err)
 		return 0;
 	}
 	bool edits = snode_get(traefik, "swarm_mode");
-	fetch_api(f, snode_str(traefik, "api"), edits ? ARRAY_SIZE(documents) : 1);
+	fetch_documents(f, 0, !edits ? 1 : snode_get(traefik, "entrypoints") ? ENTRYPOINTS + 1 : N_USUAL);
 	version_of_container(f, container);
-	if (edits)
-		fetch_static(f, container, traefik);
+	if (edits) {
+		fetch_static(f, name, container, traefik);
+		fetch_moved(f, name, traefik);
+	}
 	return 0;
 }

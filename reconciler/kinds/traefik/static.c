@@ -30,10 +30,34 @@ static void assign(json_t *state, const char *provider, const char *setting, con
 	}
 }
 
-/* "providers.docker.swarmMode", in any case; others mean nothing here. */
+static void assign_entrypoint(json_t *state, const char *name, size_t n, const char *address)
+{
+	_cleanup_free_ char *key = xasprintf("entrypoints.%.*s", (int)n, name);
+
+	for (char *p = key; *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+	json_set_str(state, key, address);
+}
+
+const char *static_entrypoint(const json_t *state, const char *name)
+{
+	_cleanup_free_ char *key = xasprintf("entrypoints.%s", name);
+
+	for (char *p = key; *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return json_str(state, key);
+}
+
+/* "providers.docker.swarmMode", "entryPoints.web.address", in any case; others mean nothing here. */
 static void assign_path(json_t *state, const char *path, const char *value)
 {
 	static const char *const prefixes[][2] = {{"providers.docker", "docker"}, {"providers.swarm", "swarm"}};
+	static const char entrypoints[] = "entryPoints.", address[] = ".address";
+	size_t len = strlen(path), fixed = strlen(entrypoints) + strlen(address);
+
+	if (len > fixed && strncasecmp(path, entrypoints, strlen(entrypoints)) == 0 &&
+	    strcasecmp(path + len - strlen(address), address) == 0)
+		assign_entrypoint(state, path + strlen(entrypoints), len - fixed, value);
 
 	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
 		size_t n = strlen(prefixes[i][0]);
@@ -69,6 +93,15 @@ static int read_provider(const struct ynode *providers, const char *name, json_t
 	return 0;
 }
 
+static void read_entrypoints(const struct ynode *map, json_t *state)
+{
+	for (size_t i = 0; map && map->type == YNODE_MAP && i < map->n; i++) {
+		const struct ynode *address = ynode_get(map->items[i], "address");
+		if (address && address->type == YNODE_SCALAR)
+			assign_entrypoint(state, map->keys[i]->text, strlen(map->keys[i]->text), address->text);
+	}
+}
+
 int static_read_yaml(const char *text, size_t len, json_t **out, struct err *err)
 {
 	static const char *const names[] = {"docker", "swarm"};
@@ -83,6 +116,7 @@ int static_read_yaml(const char *text, size_t len, json_t **out, struct err *err
 		rc = err_set(err, ERR_FAILED, "providers is an alias or comes from a merge key: write it out");
 	for (size_t i = 0; i < ARRAY_SIZE(names) && rc == 0; i++)
 		rc = read_provider(providers, names[i], state, err);
+	read_entrypoints(ynode_get(root, "entryPoints"), state);
 	ynode_free(root);
 	if (rc == 0)
 		*out = json_incref(state);
@@ -401,4 +435,22 @@ char *static_by_hand(enum static_source s, int major, bool swarm_mode)
 	};
 	const char *change = changes[major >= 3][swarm_mode][s == STATIC_NOTHING ? STATIC_FLAGS : s];
 	return xstrdup(change);
+}
+
+char *static_entrypoint_by_hand(enum static_source s, const char *name, const char *address)
+{
+	static const struct {
+		const char *before, *between, *after;
+	} forms[STATIC_N_SOURCES] = {
+		[STATIC_FILE] = {"set entryPoints.", ".address to ", ""},
+		[STATIC_TOML] = {"add a table [entryPoints.", "] with address = \"", "\""},
+		[STATIC_FLAGS] = {"add the flag --entryPoints.", ".address=", ""},
+		[STATIC_ENV] = {"add the variable TRAEFIK_ENTRYPOINTS_", "_ADDRESS=", ""},
+		[STATIC_NOTHING] = {"add the flag --entryPoints.", ".address=", ""},
+	};
+	_cleanup_free_ char *shown = xstrdup(name);
+
+	for (char *p = shown; s == STATIC_ENV && *p; p++)
+		*p = (char)toupper((unsigned char)*p);
+	return xasprintf("%s%s%s%s%s", forms[s].before, shown, forms[s].between, address, forms[s].after);
 }

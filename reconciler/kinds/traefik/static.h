@@ -16,12 +16,15 @@ bool static_is_true(const char *text);
  * What a configuration says, as an object of strings (new reference):
  * "docker", "swarm" (the provider is there), "swarmMode",
  * "swarmModeRefreshSeconds", "swarm.swarmMode", "swarm.swarmModeRefreshSeconds",
- * "docker.network", "swarm.network".
+ * "docker.network", "swarm.network", "entrypoints.<name in lower case>" (its address).
  */
 int static_read_yaml(const char *text, size_t len, json_t **out, struct err *err) MUST_CHECK;
 json_t *static_read_flags(const json_t *args); /* array of strings */
 json_t *static_read_env(const json_t *env);    /* array of "NAME=value" */
 json_t *static_read_toml(const char *text);    /* tables and plain assignments only */
+
+/* The address of an entrypoint; NULL: there is none by that name. Borrowed from the state. */
+const char *static_entrypoint(const json_t *state, const char *name);
 
 /* A resource's body from what a configuration says to this major version: swarm_mode, v2_keys. New reference. */
 json_t *static_body(const json_t *state, int major);
@@ -45,6 +48,7 @@ int static_locate(const json_t *container, int (*exists)(void *arg, const char *
 
 /* The change that a person has to make where this program makes none. New string. */
 char *static_by_hand(enum static_source s, int major, bool swarm_mode);
+char *static_entrypoint_by_hand(enum static_source s, const char *name, const char *address);
 
 /*
  * Where a path inside the container comes from: the host's path (malloc'ed),

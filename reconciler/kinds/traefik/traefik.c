@@ -3,116 +3,99 @@
  * says about Swarm. A Traefik that is one of the spec's services has its flags
  * in the spec; it gets a resource only when these cannot work.
  */
+#include "kinds/container.h"
 #include "kinds/kinds.h"
+#include "kinds/node_engine.h"
+#include "kinds/route/request.h"
 #include "kinds/service/service.h"
 #include "kinds/traefik/fetch.h"
+#include "kinds/traefik/moved.h"
 #include "kinds/traefik/view.h"
 #include "kinds/traefik/write.h"
 #include "kinds/util.h"
 
-#include <ctype.h>
 #include <string.h>
 
 static const struct field fields[] = {
+	{"container_routes", 0, NULL}, /* moved to a file that Traefik reads, before anything else */
+	{"entrypoints", FIELD_RESTARTS, NULL},
 	{"interrupted", FIELD_RESTARTS, NULL}, /* live: an earlier run was cut off while it wrote the file */
 	{"loaded", FIELD_RESTARTS, NULL},      /* the process has read the file as it is now */
 	{"swarm_mode", FIELD_RESTARTS, NULL},
 	{"v2_keys", FIELD_RESTARTS, NULL}, /* live: settings with which v3 does not start */
 };
 
-static const char *const after[] = {"service", "container", NULL};
+static const char *const after[] = {"engine", "service", "container", NULL};
 
 static void needs(const struct spec *spec, struct wants *w)
 {
 	const struct snode *traefik = snode_get(spec_root(spec), "traefik");
-	const char *name = snode_str(traefik, "container");
+	const char *name = snode_str(traefik, "container"), *node = snode_str(traefik, "node");
 
 	if (!name)
 		return;
-	want_container(w, name);
-	want_engine(w, "info");
-	want_engine(w, "containers");
-	want_engine(w, "networks");
+	want_container_of(w, node, name);
+	want_node_engine(w, node, "service-containers");
+	want_node_engine(w, node, "networks");
 	want_engine(w, "services");
 }
 
 /* Routes that come from container labels; v2 drops them in swarm mode (FACTS A) */
 
-/* As Traefik's provider.Normalize: letters and digits, everything else one dash. */
-static char *normalized(const char *name)
-{
-	_cleanup_str_ struct str s = {0};
-
-	for (const char *p = name; *p; p++) {
-		if (isalnum((unsigned char)*p))
-			str_addc(&s, *p);
-		else if (s.len && s.data[s.len - 1] != '-')
-			str_addc(&s, '-');
-	}
-	return str_steal(&s);
-}
-
-/* A route that Traefik made by itself for a container of a service: the service takes its place. */
-static bool is_task_route(const struct snapshot *snap, const char *router)
-{
-	json_t *c;
-	size_t i;
-
-	json_array_foreach (snapshot_get(snap, "engine/containers", NULL), i, c) {
-		const char *name = json_string_value(json_array_get(json_object_get(c, "Names"), 0));
-		if (!name || !json_object_get(json_object_get(c, "Labels"), "com.docker.swarm.service.id"))
-			continue;
-		_cleanup_free_ char *n = normalized(name);
-		if (strncmp(router, n, strlen(n)) == 0 && router[strlen(n)] == '@')
-			return true;
-	}
-	return false;
-}
-
 /* "a@docker, b@docker" into out; how many. */
-static size_t container_routes(const struct snapshot *snap, struct str *out)
+static size_t container_routes(const struct snapshot *snap, const char *node, struct str *out)
 {
 	json_t *r;
 	size_t i, n = 0;
 
 	json_array_foreach (snapshot_get(snap, "traefik/routers", NULL), i, r) {
 		const char *name = json_str(r, "name");
-		if (!name || !str_eq(json_str(r, "provider"), "docker") || is_task_route(snap, name))
+		if (!name || !str_eq(json_str(r, "provider"), "docker") || traefik_is_task_route(snap, node, name))
 			continue;
 		str_addf(out, "%s%s", n++ ? ", " : "", name);
 	}
 	return n;
 }
 
-static bool drops_container_routes(const struct traefik_view *v)
+/* moved.h: they are moved before the change that drops them, or it is blocked. */
+static void keep_container_routes(struct decode *d, struct resource *r, const struct traefik_view *v)
 {
-	return v->goal.major == 2 && v->goal.swarm_mode && !v->interrupted && !json_bool(v->body, "swarm_mode");
-}
+	struct moved m;
 
-static void check_container_routes(struct decode *d, struct resource *r, const struct traefik_view *v)
-{
-	_cleanup_str_ struct str list = {0};
-	const char *why;
-
-	if (!drops_container_routes(v))
+	if (!traefik_view_drops(v, d->snap))
 		return;
-	if (!snapshot_get(d->snap, "traefik/routers", &why))
-		resource_block(
-			d->out, r,
-			"Traefik 2 drops every route that comes from container labels in swarm mode, and which there "
-			"are is unknown (%s); 'keep_container_routes: false' accepts their loss",
-			why);
-	else if (container_routes(d->snap, &list) > 0)
-		resource_block(
-			d->out, r,
-			"Traefik 2 drops every route that comes from container labels in swarm mode: %s. Moving them "
-			"is "
-			"not supported by this version: write them into a file that Traefik's file provider reads, or "
-			"accept their loss with 'keep_container_routes: false'",
-			str_cstr(&list));
+	moved_make(d->snap, r->node, v, &m);
+	if (m.blocked)
+		resource_block(d->out, r, "%s", m.blocked);
+	if (json_object_size(m.names) > 0)
+		resource_set_field(d->out, r, "container_routes", json_incref(m.names), r->mark);
+	moved_free(&m);
 }
 
 /* Decode */
+
+/* What a person has to change where this program does not. New string. */
+static char *by_hand(const struct decode *d, const struct traefik_view *v)
+{
+	const struct snode *map = snode_path(spec_root(d->spec), "traefik.entrypoints");
+	bool on = json_bool(v->body, "swarm_mode"), refused = json_object_get(v->body, "v2_keys");
+	const json_t *have = json_object_get(v->body, "entrypoints");
+	_cleanup_str_ struct str s = {0};
+
+	for (size_t i = 0; i < snode_count(map); i++) {
+		const char *name = map->items[i]->key;
+		if (json_object_get(have, name))
+			continue;
+		_cleanup_free_ char *change =
+			static_entrypoint_by_hand(v->source, name, snode_shown(snode_get(map->items[i], "address")));
+		str_addf(&s, "%s%s", s.len ? ", " : "", change);
+	}
+	if (on != v->goal.swarm_mode || refused || s.len == 0) {
+		_cleanup_free_ char *change = static_by_hand(v->source, v->goal.major, v->goal.swarm_mode);
+		str_addf(&s, "%s%s", s.len ? ", " : "", change);
+	}
+	return str_steal(&s);
+}
 
 /* The file must be one that this program can edit where the container reads it. */
 static void check_file(struct decode *d, struct resource *r, const struct traefik_view *v)
@@ -125,7 +108,7 @@ static void check_file(struct decode *d, struct resource *r, const struct traefi
 		[STATIC_ENV] = "its environment",
 		[STATIC_NOTHING] = "nowhere (it runs with defaults)",
 	};
-	_cleanup_free_ char *change = static_by_hand(v->source, v->goal.major, v->goal.swarm_mode);
+	_cleanup_free_ char *change = by_hand(d, v);
 
 	if (v->source != STATIC_FILE)
 		resource_block(
@@ -164,7 +147,7 @@ static void check_edit(struct decode *d, struct resource *r, const struct traefi
 	if (v->source != STATIC_FILE)
 		return;
 	if (static_edit(text, len, &v->goal, &e, &why) < 0) {
-		_cleanup_free_ char *change = static_by_hand(v->source, v->goal.major, v->goal.swarm_mode);
+		_cleanup_free_ char *change = by_hand(d, v);
 		resource_block(d->out, r, "%s: %s. By hand: %s, and restart Traefik", json_str(v->doc, "inside"),
 			       why.msg, change);
 		return;
@@ -172,11 +155,33 @@ static void check_edit(struct decode *d, struct resource *r, const struct traefi
 	static_edit_free(&e);
 }
 
+/* A container's ports are as it was started. */
+static void check_ports(struct decode *d, struct resource *r, const struct traefik_view *v)
+{
+	const struct snode *map = snode_path(spec_root(d->spec), "traefik.entrypoints");
+
+	for (size_t i = 0; i < snode_count(map) && json_path(v->container, "NetworkSettings.Ports"); i++) {
+		const struct snode *address = snode_get(map->items[i], "address");
+		const char *port = strrchr(address->text, ':');
+		_cleanup_str_ struct str where = {0};
+		if (!port || route_entrypoint_address(port, v->container, NULL, "127.0.0.1", &where))
+			continue;
+		_cleanup_free_ char *number = xasprintf("%.*s", (int)strcspn(port + 1, "/"), port + 1);
+		const char *shown = snode_shown_part(address, number);
+		resource_block(d->out, r,
+			       "container '%s' does not publish port %s, on which the entrypoint '%s' listens, and the "
+			       "ports of a container cannot be changed: start it anew with -p %s:%s (in Compose, "
+			       "ports: [\"%s:%s\"]), then look again",
+			       r->name, shown, map->items[i]->key, shown, shown, shown, shown);
+	}
+}
+
 /* Labels name the network; this default only counts for services without the label (FACTS G7). */
 static void note_bridge(struct decode *d, struct resource *r, const struct traefik_view *v)
 {
 	const json_t *content = json_object_get(v->doc, "content");
 	_cleanup_json_ json_t *state = NULL;
+	_cleanup_free_ char *why = NULL;
 	json_t *n;
 	size_t i;
 
@@ -184,7 +189,7 @@ static void note_bridge(struct decode *d, struct resource *r, const struct traef
 	    static_read_yaml(json_string_value(content), json_string_length(content), &state, NULL) < 0)
 		return;
 	const char *network = json_str(state, v->goal.major >= 3 ? "swarm.network" : "docker.network");
-	json_array_foreach (snapshot_get(d->snap, "engine/networks", NULL), i, n)
+	json_array_foreach (node_engine_get(d->snap, r->node, "networks", &why), i, n)
 		if (network && str_eq(json_str(n, "Name"), network) && str_eq(json_str(n, "Driver"), "bridge"))
 			resource_note(d->out, r,
 				      "Traefik's default network '%s' is a bridge, which no service is on: services "
@@ -203,23 +208,74 @@ static void decode_container(struct decode *d, const struct snode *traefik, cons
 	r->node = node ? arena_strdup(resource_set_arena(d->out), node) : NULL;
 	if (mode->boolean)
 		resource_set_field(d->out, r, "swarm_mode", json_true(), mode->key_mark);
+	if (snode_count(snode_get(traefik, "entrypoints")) > 0)
+		resource_set_field(d->out, r, "entrypoints", traefik_entrypoints_added(traefik),
+				   snode_get(traefik, "entrypoints")->key_mark);
 	resource_set_field(d->out, r, "loaded", json_true(), mode->key_mark);
 	if (resource_find(d->out, "container", name))
 		resource_ref(d->out, r, REF_REQUIRES, (struct mark){0}, "container/%s", name);
-	after_refs(d, r, traefik);
+	common_keys(d, r, traefik);
 
-	traefik_view_make(d->snap, node, name, mode->boolean, &v);
+	traefik_view_make(d->snap, node, name, r->body, &v);
 	if (v.body && !json_same(v.body, r->body)) {
 		check_file(d, r, &v);
 		if (snode_bool(traefik, "keep_container_routes", false))
-			check_container_routes(d, r, &v);
+			keep_container_routes(d, r, &v);
 		check_edit(d, r, &v);
 		note_bridge(d, r, &v);
 	}
+	check_ports(d, r, &v);
 	traefik_view_free(&v);
 }
 
-/* Flags of a service of this spec: nothing to write, but a start that must fail can be told before. */
+/* Of a service of this spec */
+
+/* A configuration file, which flags and variables do not count beside; its content is not looked at. */
+static bool may_have_file(const struct snode *service, const json_t *args)
+{
+	static const char *const keys[] = {"configs", "secrets", "volumes"};
+	json_t *arg;
+	size_t i;
+
+	json_array_foreach ((json_t *)args, i, arg) {
+		const char *text = json_string_value(arg);
+		if (text && strcasestr(text, "configFile"))
+			return true;
+	}
+	for (i = 0; i < ARRAY_SIZE(keys); i++) {
+		_cleanup_json_ json_t *mounted = snode_json(snode_get(service, keys[i]));
+		_cleanup_free_ char *text = json_dumps(mounted, JSON_ENCODE_ANY | JSON_COMPACT);
+		if (text && strstr(text, "/etc/traefik"))
+			return true;
+	}
+	return false;
+}
+
+/* Flags, or without any the environment. New reference; *source says which. */
+static json_t *state_of_service(const struct snode *service, const json_t *args, enum static_source *source)
+{
+	_cleanup_json_ json_t *map = string_map(snode_get(service, "environment")), *env = json_array();
+	const char *name;
+	json_t *value, *arg;
+	size_t i;
+
+	*source = STATIC_FLAGS;
+	json_array_foreach ((json_t *)args, i, arg)
+		if (json_is_string(arg) && *json_string_value(arg) == '-')
+			return static_read_flags(args);
+	json_object_foreach (map, name, value) {
+		_cleanup_free_ char *pair = xasprintf("%s=%s", name, json_string_value(value));
+		json_array_append_new(env, json_string(json_is_string(value) ? pair : name));
+	}
+	if (json_array_size(env) > 0)
+		*source = STATIC_ENV;
+	return static_read_env(env);
+}
+
+/*
+ * Nothing to write: the spec says it all. But a start that must fail, and a Traefik that never sees a service, can be
+ * told before.
+ */
 static void decode_service(struct decode *d, const struct snode *traefik)
 {
 	const char *name = snode_str(traefik, "service"), *why;
@@ -227,21 +283,28 @@ static void decode_service(struct decode *d, const struct snode *traefik)
 	const struct snode *command = snode_get(service, "command");
 	_cleanup_json_ json_t *args =
 		command && command->type == SNODE_STRING ? words_split(command->text) : snode_json(command);
-	_cleanup_json_ json_t *state = static_read_flags(args);
+	enum static_source source;
 	struct traefik_version v;
 
-	if (!command || !traefik_version_known(d->snap, &v, &why) || v.major < 3)
+	if (!traefik_version_known(d->snap, &v, &why) || may_have_file(service, args))
 		return;
+	_cleanup_json_ json_t *state = state_of_service(service, args, &source);
 	_cleanup_json_ json_t *live = static_body(state, v.major);
 	json_t *keys = json_object_get(live, "v2_keys");
-	if (!keys)
+	struct mark mark = command ? command->key_mark : service->key_mark;
+	if (!keys && json_bool(live, "swarm_mode"))
 		return;
 	struct resource *r = resource_add(d->out, "traefik", name);
-	r->mark = command->key_mark;
-	resource_set_field(d->out, r, "swarm_mode", json_true(), command->key_mark);
-	resource_block(d->out, r,
-		       "service '%s' has --providers.%s, with which Traefik %d does not start: use --providers.swarm.…",
-		       name, json_object_iter_key(json_object_iter(keys)), v.major);
+	r->mark = mark;
+	resource_set_field(d->out, r, "swarm_mode", json_true(), mark);
+	_cleanup_free_ char *change = static_by_hand(source, v.major, true);
+	if (!keys)
+		resource_block(d->out, r,
+			       "service '%s' does not look at Swarm's services, so no route of this spec works: %s",
+			       name, change);
+	else
+		resource_block(d->out, r, "service '%s' has providers.%s, with which Traefik %d does not start: %s",
+			       name, json_object_iter_key(json_object_iter(keys)), v.major, change);
 }
 
 static int decode(struct decode *d, struct err *err)
@@ -259,6 +322,19 @@ static int decode(struct decode *d, struct err *err)
 
 /* Observe */
 
+static void observe_moved(struct observe *o, const struct resource *want, const struct traefik_view *v,
+			  struct resource *r)
+{
+	struct moved m;
+
+	if (!json_object_get(want->body, "container_routes") || !traefik_view_drops(v, o->snap))
+		return;
+	moved_make(o->snap, want->node, v, &m);
+	if (json_object_size(m.have) > 0)
+		json_set(r->body, "container_routes", json_incref(m.have));
+	moved_free(&m);
+}
+
 static int observe(struct observe *o, struct err *err)
 {
 	(void)err;
@@ -272,9 +348,10 @@ static int observe(struct observe *o, struct err *err)
 		r->presence = PRESENT;
 		if (!want->node)
 			continue;
-		traefik_view_make(o->snap, want->node, want->name, json_bool(want->body, "swarm_mode"), &v);
+		traefik_view_make(o->snap, want->node, want->name, want->body, &v);
 		if (v.body) {
 			json_object_update(r->body, v.body);
+			observe_moved(o, want, &v, r);
 		} else {
 			r->presence = UNKNOWN;
 			resource_block(o->out, r, "%s", v.unknown);
@@ -324,14 +401,16 @@ static void explain(const struct observe *o, struct arena *a, struct change *c)
 
 	if (c->state != CHANGE_READY || !c->desired->node)
 		return;
-	traefik_view_make(o->snap, c->desired->node, c->desired->name, json_bool(c->desired->body, "swarm_mode"), &v);
+	traefik_view_make(o->snap, c->desired->node, c->desired->name, c->desired->body, &v);
 	if (v.interrupted)
 		str_adds(&effect,
 			 "an earlier run was cut off while it wrote the file: it is put right from its backup; ");
 	else if (v.body && !json_bool(v.body, "loaded") && c->fields.n == 1)
 		str_adds(&effect, "the file is right, but Traefik has not read it yet; ");
 	say_restart(o->snap, &v, &effect);
-	if (drops_container_routes(&v) && container_routes(o->snap, &lost) > 0)
+	if (json_object_get(c->desired->body, "container_routes"))
+		str_adds(&effect, "; before that, the routes of containers are seen to work from their file");
+	else if (traefik_view_drops(&v, o->snap) && container_routes(o->snap, c->desired->node, &lost) > 0)
 		str_addf(&effect, "; routes from container labels that vanish: %s", str_cstr(&lost));
 	c->effect = arena_strdup(a, str_cstr(&effect));
 	traefik_view_free(&v);

@@ -58,8 +58,8 @@ static bool is_interrupted(const struct traefik_view *v)
 	const json_t *old = json_path(v->doc, "backup.content");
 	bool torn = false;
 
-	for (int on = 0; old && !torn && on < 2; on++) {
-		const struct static_goal goal = {v->goal.major, on};
+	for (int i = 0; old && !torn && i < 4; i++) {
+		const struct static_goal goal = {v->goal.major, i % 2, i < 2 ? v->goal.entrypoints : NULL};
 		struct static_edit e = {0};
 		if (static_edit(json_string_value(old), json_string_length(old), &goal, &e, NULL) < 0)
 			continue;
@@ -76,6 +76,15 @@ const char *traefik_view_text(const struct traefik_view *v, size_t *len)
 
 	*len = json_string_length(text);
 	return json_string_value(text);
+}
+
+bool traefik_view_drops(const struct traefik_view *v, const struct snapshot *snap)
+{
+	if (!v->body || v->goal.major != 2 || !v->goal.swarm_mode || v->interrupted)
+		return false;
+	if (!json_bool(v->body, "swarm_mode"))
+		return true;
+	return !json_bool(v->body, "loaded") && snapshot_get(snap, "traefik/routers", NULL);
 }
 
 /* Has the process read the file? */
@@ -132,6 +141,25 @@ static bool lists_services(const struct snapshot *snap)
 	return !expected;
 }
 
+/* As far as it was asked; not without need. */
+static bool has_entrypoints(const struct snapshot *snap, const json_t *body)
+{
+	const json_t *list = snapshot_get(snap, "traefik/entrypoints", NULL);
+	const char *name;
+	json_t *address, *e;
+	size_t i;
+
+	json_object_foreach (json_object_get(body, "entrypoints"), name, address) {
+		bool found = !list;
+		json_array_foreach ((json_t *)list, i, e)
+			found = found || (str_eq(json_str(e, "name"), name) &&
+					  str_eq(json_str(e, "address"), json_string_value(address)));
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
 /* A process that started before the file's last change may still have the old settings. */
 static bool is_loaded(const struct snapshot *snap, const struct traefik_view *v)
 {
@@ -141,7 +169,7 @@ static bool is_loaded(const struct snapshot *snap, const struct traefik_view *v)
 	json_t *name;
 	size_t i;
 
-	if (!json_bool(state, "Running") || json_bool(state, "Restarting"))
+	if (!json_bool(state, "Running") || json_bool(state, "Restarting") || !has_entrypoints(snap, v->body))
 		return false;
 	if (v->goal.major >= 3 && json_is_array(providers)) {
 		bool has = false;
@@ -199,6 +227,20 @@ static void unparsable(struct traefik_view *v, const struct err *why)
 			       why->msg, backup ? "; the newest backup is " : "", backup ? backup : "");
 }
 
+/* Those of the goal that the configuration has, word for word. */
+static void read_entrypoints(struct traefik_view *v, const json_t *state)
+{
+	_cleanup_json_ json_t *have = json_object();
+	const char *name;
+	json_t *address;
+
+	json_object_foreach ((json_t *)v->goal.entrypoints, name, address)
+		if (str_eq(static_entrypoint(state, name), json_string_value(address)))
+			json_set(have, name, json_incref(address));
+	if (json_object_size(have) > 0)
+		json_set(v->body, "entrypoints", json_incref(have));
+}
+
 static void read_body(const struct snapshot *snap, struct traefik_view *v)
 {
 	json_t *state = NULL;
@@ -217,18 +259,20 @@ static void read_body(const struct snapshot *snap, struct traefik_view *v)
 		return;
 	}
 	v->body = static_body(state, v->goal.major);
+	read_entrypoints(v, state);
 	json_decref(state);
 	if (is_loaded(snap, v))
 		json_set_bool(v->body, "loaded", true);
 }
 
-void traefik_view_make(const struct snapshot *snap, const char *node, const char *container, bool want,
+void traefik_view_make(const struct snapshot *snap, const char *node, const char *container, const json_t *want,
 		       struct traefik_view *v)
 {
 	struct traefik_version version;
 	const char *why = NULL;
 
-	*v = (struct traefik_view){.goal.swarm_mode = want};
+	*v = (struct traefik_view){.goal = {.swarm_mode = json_bool(want, "swarm_mode"),
+					    .entrypoints = json_object_get(want, "entrypoints")}};
 	enum presence p = container_find(snap, node, container, &v->container, &v->unknown);
 	if (p == ABSENT)
 		v->unknown = xasprintf("there is no container '%s' on node '%s': start it, then look again", container,

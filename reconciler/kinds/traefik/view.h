@@ -27,10 +27,16 @@ struct traefik_view {
 	bool interrupted; /* an earlier run was stopped while it wrote the file */
 };
 
-/* node: the spec's; want: the goal's swarm_mode. */
-void traefik_view_make(const struct snapshot *snap, const char *node, const char *container, bool want,
+/* node: the spec's; want: the desired body, whose swarm_mode and entrypoints are the goal; it outlives the view. */
+void traefik_view_make(const struct snapshot *snap, const char *node, const char *container, const json_t *want,
 		       struct traefik_view *v);
 void traefik_view_free(struct traefik_view *v);
+
+/*
+ * True when the change ends Traefik 2's listing of containers: swarm mode comes, or the process has not read yet that
+ * it is there. Their routes are then lost or moved (moved.h).
+ */
+bool traefik_view_drops(const struct traefik_view *v, const struct snapshot *snap);
 
 /* The text to edit: the file's, or the backup's when the file is a torn write. */
 const char *traefik_view_text(const struct traefik_view *v, size_t *len);

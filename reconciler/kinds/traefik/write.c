@@ -1,13 +1,13 @@
 #include "kinds/traefik/write.h"
 
 #include "kinds/traefik/fetch.h"
+#include "kinds/traefik/move.h"
+#include "kinds/traefik/reach.h"
 #include "kinds/traefik/view.h"
 #include "kinds/util.h"
 #include "sys/clock.h"
-#include "sys/file.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #define UP_TIMEOUT_MS 60000
 #define STABLE_MS 2000 /* the API answers for so long with the same process */
@@ -18,6 +18,8 @@
 
 struct work {
 	struct apply *a;
+	struct engine *engine;         /* of the container's node */
+	struct traefik_client *client; /* NULL: the spec does not say where the API is */
 	const char *container, *path, *inside;
 	struct host *host;
 	struct str id;     /* the container's name for a URL */
@@ -28,6 +30,7 @@ struct work {
 
 static void work_free(struct work *w)
 {
+	traefik_close(w->client);
 	str_free(&w->id);
 	str_free(&w->before);
 	str_free(&w->after);
@@ -46,21 +49,16 @@ static bool is_same(const struct str *a, const struct str *b)
 static int read_now(struct work *w, struct str *out, struct err *err)
 {
 	str_reset(out);
-	return traefik_read_inside(w->a->cluster->engine, w->a->deadline, w->container, w->inside, out, NULL, err);
+	return traefik_read_inside(w->engine, w->a->deadline, w->container, w->inside, out, NULL, err);
 }
 
 /* Complete and on disk before the first byte of the original is touched. */
 static int back_up(struct work *w, struct err *err)
 {
-	int64_t wall = clock_wall();
-
 	free(w->backup);
-	w->backup = traefik_backup_path(w->a->cluster->backup_dir, w->container, wall);
-	while (access(w->backup, F_OK) == 0) {
-		free(w->backup);
-		w->backup = traefik_backup_path(w->a->cluster->backup_dir, w->container, ++wall);
-	}
-	if (file_write_atomic(w->backup, str_cstr(&w->before), w->before.len, 0600, err) < 0)
+	w->backup = NULL;
+	if (traefik_back_up(w->a->cluster->backup_dir, "traefik", w->container, str_cstr(&w->before), w->before.len,
+			    &w->backup, err) < 0)
 		return err_wrap(err, "back up %s before it is edited", w->path);
 	return 0;
 }
@@ -100,23 +98,18 @@ struct pulse {
 
 static bool api_answers(struct work *w)
 {
-	const char *url = w->a->cluster->traefik_api;
-	struct traefik_client *t = NULL;
 	_cleanup_json_ json_t *version = NULL;
 
-	bool ok = !url || (traefik_open(url, &t, NULL) == 0 &&
-			   traefik_get(t, clock_ms() + API_CALL_MS, "/api/version", &version, NULL) == 0);
-	traefik_close(t);
-	return ok;
+	return !w->client || traefik_get(w->client, clock_ms() + API_CALL_MS, "/api/version", &version, NULL) == 0;
 }
 
 /* 1: up for long enough. 0: look again. Negative: it will not come up. */
 static int check_pulse(struct work *w, struct pulse *p, struct err *err)
 {
 	_cleanup_json_ json_t *j = NULL;
-	int64_t needed = w->a->cluster->traefik_api ? STABLE_MS : STABLE_WITHOUT_API_MS;
+	int64_t needed = w->client ? STABLE_MS : STABLE_WITHOUT_API_MS;
 
-	if (engine_get(w->a->cluster->engine, w->a->deadline, &j, err, "/containers/%s/json", str_cstr(&w->id)) < 0)
+	if (engine_get(w->engine, w->a->deadline, &j, err, "/containers/%s/json", str_cstr(&w->id)) < 0)
 		return -1;
 	const json_t *state = json_object_get(j, "State");
 	const char *started = json_str(state, "StartedAt");
@@ -166,8 +159,8 @@ static int wait_until_up(struct work *w, struct err *err)
 static int restart(struct work *w, struct err *err)
 {
 	tell(w, "restarting container '%s'", w->container);
-	if (engine_post(w->a->cluster->engine, w->a->deadline, NULL, NULL, err, "/containers/%s/restart?t=10",
-			str_cstr(&w->id)) < 0)
+	if (engine_post(w->engine, w->a->deadline, NULL, NULL, err, "/containers/%s/restart?t=10", str_cstr(&w->id)) <
+	    0)
 		return -1;
 	return wait_until_up(w, err);
 }
@@ -178,7 +171,7 @@ static char *last_words(struct work *w)
 {
 	_cleanup_str_ struct str logs = {0};
 
-	if (engine_get_raw(w->a->cluster->engine, w->a->deadline, LOGS_MAX, &logs, NULL,
+	if (engine_get_raw(w->engine, w->a->deadline, LOGS_MAX, &logs, NULL,
 			   "/containers/%s/logs?stdout=1&stderr=1&tail=20", str_cstr(&w->id)) < 0)
 		return xstrdup("");
 	return traefik_last_log_line(str_cstr(&logs), logs.len);
@@ -259,8 +252,6 @@ static int prepare(struct work *w, const struct traefik_view *v, struct err *err
 
 	if (!text || v->source != STATIC_FILE || !w->path || !w->host)
 		return err_set(err, ERR_BLOCKED, "Traefik's static configuration is not a file that can be edited");
-	if (!w->a->cluster->backup_dir)
-		return err_set(err, ERR_BLOCKED, "there is no directory for the backup of %s", w->path);
 	if (check_unchanged(w, v, err) < 0)
 		return -1;
 	if (static_edit(text, len, &v->goal, &e, err) < 0)
@@ -271,8 +262,10 @@ static int prepare(struct work *w, const struct traefik_view *v, struct err *err
 	return 0;
 }
 
-static int make_change(struct work *w, const struct traefik_view *v, struct err *err)
+/* moved: routes that the restart would lose without their file; NULL: none. */
+static int make_change(struct work *w, const struct traefik_view *v, const struct moved *moved, struct err *err)
 {
+	const struct move mv = {w->a, w->engine, w->client, w->host, w->container};
 	bool writes = v->interrupted || !is_same(&w->before, &w->after);
 	struct err cause = {0};
 	int rc = 0;
@@ -284,12 +277,43 @@ static int make_change(struct work *w, const struct traefik_view *v, struct err 
 		rc = write_and_check(w, &cause);
 	if (rc == 0)
 		rc = restart(w, &cause);
+	if (rc == 0 && moved)
+		rc = traefik_wait_for_moved(&mv, moved, &cause);
 	if (rc == 0)
 		return 0;
-	if (cause.code == ERR_CANCELLED || !w->backup)
+	/* Without the lease, or suspended, nothing may be put back either; the next run finds the edit and its backup.
+	 */
+	if (cause.code == ERR_CANCELLED || cause.code == ERR_LOCKED || cause.code == ERR_SUSPENDED || !w->backup)
 		return err_set(err, cause.code, "%s%s%s", cause.msg, w->backup ? "; the file as it was: " : "",
 			       w->backup ? w->backup : "");
 	return put_back(w, &cause, err);
+}
+
+/* First the routes that would be lost, then the change that loses them. */
+static int keep_and_change(struct work *w, const struct change *c, const struct traefik_view *v, struct err *err)
+{
+	const struct move mv = {w->a, w->engine, w->client, w->host, w->container};
+	struct moved m;
+	int rc;
+
+	if (!json_object_get(c->desired->body, "container_routes") || !traefik_view_drops(v, w->a->snap))
+		return make_change(w, v, NULL, err);
+	moved_make(w->a->snap, c->desired->node, v, &m);
+	rc = m.blocked || !w->client ? err_set(err, ERR_BLOCKED, "%s", m.blocked ? m.blocked : "Traefik has no API")
+				     : traefik_move_routes(&mv, &m, err);
+	if (rc == 0)
+		rc = make_change(w, v, &m, err);
+	moved_free(&m);
+	return rc;
+}
+
+static int open_both(struct work *w, const char *node, struct err *err)
+{
+	struct cluster *c = w->a->cluster;
+
+	if (cluster_engine(c, node, &w->engine, err) < 0)
+		return -1;
+	return c->traefik_api ? cluster_traefik(c, &w->client, err) : 0;
 }
 
 int traefik_apply(struct apply *a, const struct change *c, struct err *err)
@@ -298,13 +322,15 @@ int traefik_apply(struct apply *a, const struct change *c, struct err *err)
 	struct traefik_view v;
 	int rc;
 
-	traefik_view_make(a->snap, c->desired->node, c->desired->name, json_bool(c->desired->body, "swarm_mode"), &v);
+	traefik_view_make(a->snap, c->desired->node, c->desired->name, c->desired->body, &v);
 	engine_escape(w.container, &w.id);
 	w.path = json_str(v.doc, "path");
 	w.inside = json_str(v.doc, "inside");
-	rc = v.unknown ? err_set(err, ERR_BLOCKED, "%s", v.unknown) : prepare(&w, &v, err);
+	rc = v.unknown ? err_set(err, ERR_BLOCKED, "%s", v.unknown) : open_both(&w, c->desired->node, err);
 	if (rc == 0)
-		rc = make_change(&w, &v, err);
+		rc = prepare(&w, &v, err);
+	if (rc == 0)
+		rc = keep_and_change(&w, c, &v, err);
 	work_free(&w);
 	traefik_view_free(&v);
 	return rc;

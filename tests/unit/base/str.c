@@ -90,9 +90,35 @@ static void distances(void **state)
 	assert_int_equal(str_distance(over, at), UINT32_MAX);
 }
 
+static void shows(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *shown;
+	} table[] = {
+		{"", ""},
+		{"line\n\tof \xc3\xa9\xe2\x80\xa6\xf0\x9f\x97\x91", "line\n\tof \xc3\xa9\xe2\x80\xa6\xf0\x9f\x97\x91"},
+		{"\033[2J\r\x7f", "\\u001b[2J\\u000d\\u007f"},
+		{"a\xc2\x9b"
+		 "31m",
+		 "a\\u009b31m"},
+		{"\xc2\xa0", "\xc2\xa0"},
+		{"\xe2\x80\xae"
+		 "cba\xe2\x81\xa9",
+		 "\\u202ecba\\u2069"},
+		{"cut \xc2", "cut \xc2"},
+		{"cut \xe2\x80", "cut \xe2\x80"}};
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		_cleanup_str_ struct str s = {0};
+		str_add_visible(&s, table[i].text, strlen(table[i].text));
+		assert_string_equal(str_cstr(&s), table[i].shown);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(grows), cmocka_unit_test(steals),
-					   cmocka_unit_test(compares), cmocka_unit_test(distances)};
+					   cmocka_unit_test(compares), cmocka_unit_test(distances),
+					   cmocka_unit_test(shows)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

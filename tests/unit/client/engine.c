@@ -112,23 +112,6 @@ static void test_negotiation(void **state)
 	}
 }
 
-static void test_at_least(void **state)
-{
-	(void)state;
-	struct standin s;
-	struct err err;
-	standin_start(&s, (const struct standin_rule[]){PING_RULE, {0}});
-	struct engine *e = open_at(s.host);
-	assert_false(engine_api_at_least(e, 1, 0));
-	assert_int_equal(engine_negotiate(e, soon(), &err), 0);
-	assert_true(engine_api_at_least(e, 1, 41));
-	assert_true(engine_api_at_least(e, 0, 99));
-	assert_false(engine_api_at_least(e, 1, 42));
-	assert_false(engine_api_at_least(e, 2, 0));
-	engine_close(e);
-	standin_free(&s);
-}
-
 /* ---- errors ---- */
 
 static const struct {
@@ -358,6 +341,12 @@ static int on_mutation(void *arg, const char *call, struct err *err)
 	return h->refuse ? err_set(err, ERR_LOCKED, "the lease is lost") : 0;
 }
 
+static void after_mutation(void *arg, const char *call)
+{
+	struct hooked *h = arg;
+	str_addf(&h->calls, "after %s\n", call);
+}
+
 static void test_mutation_hook(void **state)
 {
 	(void)state;
@@ -370,21 +359,27 @@ static void test_mutation_hook(void **state)
 				  PING_RULE,
 				  {.request = "GET /v1.41/info", .status = "200 OK", .body = "{}"},
 				  {.request = "POST /v1.41/make", .status = "201 Created", .body = "{}"},
+				  {.request = "POST /v1.41/lost", .answer = "", .close = true},
 				  {0}});
 	struct engine *e = open_at(s.host);
-	engine_on_mutation(e, on_mutation, &h);
+	engine_set_hooks(e, (struct mutation_hooks){on_mutation, after_mutation, &h});
 	assert_int_equal(engine_get(e, soon(), &out, &err, "/info"), 0);
 	json_decref(out);
 	assert_string_equal(str_cstr(&h.calls), "");
 	assert_int_equal(engine_dup(e, &dup, &err), 0);
 	assert_string_equal(engine_api_version(dup), "1.41");
 	assert_int_equal(engine_post(dup, soon(), NULL, NULL, &err, "/make?x=1"), 0);
-	assert_string_equal(str_cstr(&h.calls), "POST /make\n");
+	assert_string_equal(str_cstr(&h.calls), "POST /make\nafter POST /make\n");
+	str_reset(&h.calls);
+	assert_int_equal(engine_post(e, soon(), NULL, NULL, &err, "/lost"), -1); /* it may have been done */
+	assert_int_equal(err.code, ERR_UNREACHABLE);
+	assert_string_equal(str_cstr(&h.calls), "POST /lost\nafter POST /lost\n");
+	str_reset(&h.calls);
 	h.refuse = true;
 	assert_int_equal(engine_delete(e, soon(), &err, "/thing"), -1);
 	assert_int_equal(err.code, ERR_LOCKED);
 	assert_int_equal(engine_post_service(e, soon(), "nginx", NULL, NULL, &err, "/services/create"), -1);
-	assert_string_equal(str_cstr(&h.calls), "POST /make\nDELETE /thing\nPOST /services/create\n");
+	assert_string_equal(str_cstr(&h.calls), "DELETE /thing\nPOST /services/create\n");
 	engine_close(dup);
 	engine_close(e);
 	standin_stop(&s);
@@ -397,11 +392,11 @@ static void test_mutation_hook(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_negotiation), cmocka_unit_test(test_at_least),
-		cmocka_unit_test(test_errors),      cmocka_unit_test(test_no_engine),
-		cmocka_unit_test(test_timeout),     cmocka_unit_test(test_ping_timeout),
-		cmocka_unit_test(test_bad_answers), cmocka_unit_test(test_good_answers),
-		cmocka_unit_test(test_get_all),     cmocka_unit_test(test_mutation_hook),
+		cmocka_unit_test(test_negotiation),   cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_no_engine),     cmocka_unit_test(test_timeout),
+		cmocka_unit_test(test_ping_timeout),  cmocka_unit_test(test_bad_answers),
+		cmocka_unit_test(test_good_answers),  cmocka_unit_test(test_get_all),
+		cmocka_unit_test(test_mutation_hook),
 	};
 	json_init();
 	return cmocka_run_group_tests_name("client/engine", tests, NULL, NULL);

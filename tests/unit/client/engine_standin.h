@@ -30,6 +30,10 @@ struct standin_rule {
 struct standin {
 	char dir[64], path[96], host[112];
 	const struct standin_rule *rules; /* up to one without a request */
+	/* Asked first, with the whole request; false: the rules. It writes an answer to fd and tells whether to go on.
+	 */
+	bool (*answer)(void *arg, const char *request, int fd, bool *goes_on);
+	void *arg;
 	int listener, stop[2];
 	pthread_t thread;
 	struct str log; /* requests as received, for after standin_stop */
@@ -58,7 +62,10 @@ static bool standin_answer(struct standin *s, int fd, const char *request)
 {
 	static const char missing[] = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
 	const struct standin_rule *r = standin_match(s, request);
+	bool goes_on;
 
+	if (s->answer && s->answer(s->arg, request, fd, &goes_on))
+		return goes_on;
 	if (!r) {
 		standin_write(fd, missing, sizeof(missing) - 1);
 		return true;
@@ -141,11 +148,11 @@ static void *standin_run(void *arg)
 	return NULL;
 }
 
-static void standin_start(struct standin *s, const struct standin_rule *rules)
+static void standin_run_in_thread(struct standin *s)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 
-	*s = (struct standin){.rules = rules, .dir = "/tmp/standin.XXXXXX"};
+	snprintf(s->dir, sizeof(s->dir), "/tmp/standin.XXXXXX");
 	if (!mkdtemp(s->dir) || pipe(s->stop) < 0)
 		abort();
 	snprintf(s->path, sizeof(s->path), "%s/engine.sock", s->dir);
@@ -156,6 +163,12 @@ static void standin_start(struct standin *s, const struct standin_rule *rules)
 		abort();
 	if (pthread_create(&s->thread, NULL, standin_run, s) != 0)
 		abort();
+}
+
+static inline void standin_start(struct standin *s, const struct standin_rule *rules)
+{
+	*s = (struct standin){.rules = rules};
+	standin_run_in_thread(s);
 }
 
 static void standin_stop(struct standin *s)

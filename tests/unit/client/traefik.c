@@ -144,12 +144,85 @@ static void test_nobody_there(void **state)
 	traefik_close(NULL);
 }
 
+static void test_targets(void **state)
+{
+	(void)state;
+	static const char *const cases[][2] = {
+		{"http://127.0.0.1:8080", "127.0.0.1:8080"},
+		{"http://traefik.lan/api", "traefik.lan:80"},
+		{"https://traefik.lan", "traefik.lan:443"},
+		{"http://[::1]:8080/", "[::1]:8080"},
+		{"http://[::1]", "[::1]:80"},
+		{"http://a:b@10.0.0.84:81/x@y:1", "10.0.0.84:81"},
+		{"http://a:b@10.0.0.84/", "10.0.0.84:80"},
+		{"https://traefik.lan?x=:1", "traefik.lan:443"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_str_ struct str out = {0};
+		traefik_url_target(cases[i][0], &out);
+		assert_string_equal(str_cstr(&out), cases[i][1]);
+	}
+}
+
+/* A relay's own words about a connection that failed, and its end with the client's. */
+
+struct relay {
+	bool closed;
+};
+
+static bool relay_why(void *arg, struct err *err)
+{
+	(void)arg;
+	err_set(err, ERR_DENIED, "the key is not let in");
+	return true;
+}
+
+static void relay_close(void *arg)
+{
+	((struct relay *)arg)->closed = true;
+}
+
+static int answer_version(void *arg, const char *request, struct str *headers, struct str *body)
+{
+	(void)arg, (void)headers;
+	str_adds(body, "{\"Version\": \"3.6.1\"}");
+	return strcmp(request, "GET /api/version") == 0 ? 200 : 404;
+}
+
+static void test_relay(void **state)
+{
+	(void)state;
+	struct traefik_standin standin = {.answer = answer_version};
+	struct relay relay = {0};
+	struct traefik_client *t;
+	struct err err = {0};
+	json_t *j;
+
+	traefik_standin_start(&standin);
+	/* Nobody listens there: only through the relay is there an answer. */
+	assert_int_equal(traefik_open("http://127.0.0.1:1", &t, &err), 0);
+	const struct traefik_relay r = {standin.engine + strlen("unix://"), relay_why, relay_close, &relay};
+	traefik_use_relay(t, &r);
+	assert_int_equal(traefik_get(t, clock_ms() + 5000, "/api/version", &j, &err), 0);
+	assert_string_equal(json_str(j, "Version"), "3.6.1");
+	json_decref(j);
+	traefik_standin_stop(&standin);
+	assert_int_equal(traefik_get(t, clock_ms() + 5000, "/api/version", &j, &err), -1);
+	assert_int_equal(err.code, ERR_DENIED);
+	assert_string_equal(err.msg, "GET http://127.0.0.1:1/api/version: the key is not let in");
+	assert_int_equal(traefik_get(t, clock_ms() + 5000, "/api/version", &j, NULL), -1);
+	assert_false(relay.closed);
+	traefik_close(t);
+	assert_true(relay.closed);
+	str_free(&standin.log);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_versions),
-		cmocka_unit_test(test_calls),
-		cmocka_unit_test(test_nobody_there),
+		cmocka_unit_test(test_versions), cmocka_unit_test(test_targets),      cmocka_unit_test(test_relay),
+		cmocka_unit_test(test_calls),    cmocka_unit_test(test_nobody_there),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,8 @@
 #include <unistd.h>
 
 struct traefik_standin {
-	/* request: "GET /api/version". Appends the body, and whole lines to headers; returns the status. */
+	/* request: "GET /api/version". Appends the body, and whole lines to headers; returns the status, 0: no answer.
+	 */
 	int (*answer)(void *arg, const char *request, struct str *headers, struct str *body);
 	void *arg;
 	char dir[64], url[64], engine[128];
@@ -44,6 +45,8 @@ static void traefik_standin_serve(struct traefik_standin *s, int fd)
 	*end = '\0';
 	str_addf(&s->log, "%s\n", request);
 	int status = s->answer(s->arg, request, &headers, &body);
+	if (status == 0)
+		return;
 	str_addf(&out, "HTTP/1.1 %d X\r\nApi-Version: 1.41\r\nConnection: close\r\nContent-Length: %zu\r\n%s\r\n",
 		 status, body.len, str_cstr(&headers));
 	if (!str_starts(request, "HEAD "))

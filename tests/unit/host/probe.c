@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,7 +27,9 @@ static int setup(void **state)
 {
 	(void)state;
 	snprintf(dir, sizeof(dir), "/tmp/reconcile-probe.XXXXXX");
-	return mkdtemp(dir) && chdir(dir) == 0 ? host_open("here", "localhost", &host, &err) : -1;
+	return mkdtemp(dir) && chdir(dir) == 0
+		       ? host_open(&(struct host_options){.node = "here", .address = "localhost"}, &host, &err)
+		       : -1;
 }
 
 static int teardown(void **state)
@@ -263,7 +266,7 @@ static void in_time(void **state)
 	assert_int_equal(host_probe(host, &(struct probe_request){.dirs = PATHS("/")}, start - 1, &out, &err), -1);
 	assert_int_equal(err.code, ERR_TIMEOUT);
 	assert_true(clock_ms() - start < 3000);
-	assert_int_equal(strncmp(err.msg, "look at node 'here': ", 21), 0);
+	assert_int_equal(strncmp(err.msg, "node 'here': ", 13), 0);
 }
 
 /* A base64 that is cut off, a stat that talks nonsense: an error, not half an answer. */
@@ -294,6 +297,92 @@ static void broken_tools(void **state)
 	free(path);
 }
 
+/* The lines of a look after this one, which a tab begins; NULL: the look has no such line. */
+static const char *after_line(const char *look, const char *line)
+{
+	_cleanup_free_ char *whole = xasprintf("\n%s\n\t", line);
+	const char *p = strstr(look, whole);
+	return p ? p + strlen(whole) : NULL;
+}
+
+static void starts(const char *look, const char *line, const char *expected)
+{
+	const char *p = after_line(look, line);
+	if (!p || !str_starts(p, expected))
+		fail_msg("'%s' is not '%s' in:\n%s", line, expected, look);
+}
+
+static void mounts(void **state)
+{
+	(void)state;
+	_cleanup_free_ char *argument =
+		xasprintf("mounts c\n/proc\nproc.mount\n%s/a b\nx.mount\n%s/empty\ny.mount\n%s/link/z\n"
+			  "z.mount\n%s/none\nn.mount\n%s/a b/f\nf.mount",
+			  dir, dir, dir, dir, dir);
+	assert_int_equal(mkdir("a b", 0755), 0);
+	assert_int_equal(file_write_atomic("a b/f", "", 0, 0644, &err), 0);
+	assert_int_equal(mkdir("empty", 0755), 0);
+	assert_int_equal(symlink("a b", "link"), 0);
+	_cleanup_json_ json_t *j = look(&(struct probe_request){.looks = PATHS(argument, "mounts c")});
+	const char *text = json_str(json_object_get(j, "looks"), argument);
+	assert_non_null(text);
+	starts(text, "at /proc", "ok proc\n");
+	static const char *const expected[][2] = {
+		{"a b", "files"}, {"empty", "empty"},           {"link/z", "link /"},
+		{"none", "none"}, {"a b/f", "not a directory"},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
+		_cleanup_free_ char *line = xasprintf("at %s/%s", dir, expected[i][0]);
+		starts(text, line, expected[i][1]);
+	}
+	assert_non_null(strstr(after_line(text, "mountinfo"), " /proc "));
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		_cleanup_free_ char *hostile = xasprintf("mounts %s\n/none/%s\n%s", names[i], names[i], names[i]),
+				    *line = xasprintf("at /none/%s", names[i]);
+		if (strchr(names[i], '\n'))
+			continue;
+		json_t *k = look(&(struct probe_request){.looks = PATHS(hostile)});
+		starts(json_str(json_object_get(k, "looks"), hostile), line, "none");
+		json_decref(k);
+	}
+	assert_int_equal(access("pwned", F_OK), -1);
+}
+
+/* A file system whose server never answers: whoever looks at it hangs, but for the probe. */
+static void a_hung_mount(void **state)
+{
+	(void)state;
+	char options[100];
+	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+
+	assert_int_equal(mkdir("hung", 0755), 0);
+	assert_int_equal(mkdir("well", 0755), 0);
+	_cleanup_free_ char *hung = xasprintf("%s/hung", dir), *well = xasprintf("%s/well", dir),
+			    *argument = xasprintf("mounts c\n%s\nh.mount\n%s\nw.mount", hung, well),
+			    *at_hung = xasprintf("at %s", hung), *at_well = xasprintf("at %s", well);
+	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0", fd);
+	if (fd < 0 || mount("silent", hung, "fuse", 0, options) < 0) {
+		print_message("# SKIP a file system that hangs needs root and /dev/fuse\n");
+		if (fd >= 0)
+			close(fd);
+		return; /* cmocka 1.1.5 prints "not ok" for skip(), which is a failure for prove */
+	}
+	assert_int_equal(mount("tmpfs", well, "tmpfs", 0, "size=1m"), 0);
+	int64_t start = clock_ms();
+	json_t *j = NULL;
+	int rc = host_probe(host, &(struct probe_request){.looks = PATHS(argument)}, start + 20000, &j, &err);
+	int64_t took = clock_ms() - start;
+	umount2(hung, MNT_DETACH);
+	umount2(well, MNT_DETACH);
+	close(fd);
+	assert_int_equal(rc, 0);
+	const char *text = json_str(json_object_get(j, "looks"), argument);
+	starts(text, at_hung, "hung\n");
+	starts(text, at_well, "ok tmpfs");
+	assert_in_range(took, 1000, 8000);
+	json_decref(j);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -303,7 +392,8 @@ int main(void)
 		TEST(kinds_of_things), TEST(contents),
 		TEST(the_node_itself), TEST(exports),
 		TEST(nothing),         TEST(in_time),
-		TEST(broken_tools),
+		TEST(broken_tools),    TEST(mounts),
+		TEST(a_hung_mount),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

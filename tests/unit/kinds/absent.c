@@ -1,5 +1,6 @@
 #include "kinds/absent/phase.h"
 #include "kinds/absent/quiet.h"
+#include "sys/clock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,7 +33,7 @@ static void test_rfc3339(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
 		int64_t got = -1;
-		bool ok = parse_rfc3339(times[i].text, &got);
+		bool ok = clock_parse_rfc3339(times[i].text, &got);
 		if (ok != (times[i].seconds >= 0) || got != times[i].seconds)
 			fail_msg("%s: %lld", times[i].text, (long long)got);
 	}
@@ -270,7 +271,7 @@ static void test_quiet(void **state)
 	json_t *evidence = NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(looks); i++) {
 		struct gate g;
-		json_t *next = quiet_judge("haproxy", evidence, &looks[i].now, QUIET, &g);
+		json_t *next = quiet_judge("container haproxy", evidence, &looks[i].now, QUIET, &g);
 		if (g.met != looks[i].met || g.retry_after_s != looks[i].retry_s || !str_eq(g.reason, looks[i].reason))
 			fail_msg("%s: %d %lld %s", looks[i].what, g.met, (long long)g.retry_after_s,
 				 g.reason ? g.reason : "-");

@@ -85,26 +85,28 @@ static void leftovers(void **state)
 	static const struct {
 		const char *what, *yaml, *services;
 		bool pruned;
+		const char *after; /* the service whose change lets go of it */
 	} cases[] = {
-		{"used by nobody", without, "[]", true},
+		{"used by nobody", without, "[]", true, NULL},
 		{"in use, and the rollback target soon", with_service, SERVICE(SPEC_OF(MINE, "1", A_NAME), "null"),
-		 false},
-		{"in use by a service of somebody else", without, SERVICE(SPEC_OF("", "1", A_NAME), "null"), false},
+		 false, NULL},
+		{"in use by a service of somebody else", without, SERVICE(SPEC_OF("", "1", A_NAME), "null"), false,
+		 NULL},
 		{"the rollback target", with_service, SERVICE(SPEC_OF(MINE, "2", B_NAME), SPEC_OF(MINE, "1", A_NAME)),
-		 false},
+		 false, NULL},
 		{"the rollback target of a service that this pass updates", with_service,
-		 SERVICE(SPEC_OF(MINE, "3", "a-000000000000"), SPEC_OF(MINE, "1", A_NAME)), true},
+		 SERVICE(SPEC_OF(MINE, "3", "a-000000000000"), SPEC_OF(MINE, "1", A_NAME)), true, "service/s"},
 		{"the same, for another reason", with_service,
-		 SERVICE(SPEC_OF(MINE ",'old':'label'", "2", B_NAME), SPEC_OF(MINE, "1", A_NAME)), true},
+		 SERVICE(SPEC_OF(MINE ",'old':'label'", "2", B_NAME), SPEC_OF(MINE, "1", A_NAME)), true, "service/s"},
 		{"of a service that is not ours to update", with_service,
-		 SERVICE(SPEC_OF("'old':'label'", "2", B_NAME), SPEC_OF("", "1", A_NAME)), false},
+		 SERVICE(SPEC_OF("'old':'label'", "2", B_NAME), SPEC_OF("", "1", A_NAME)), false, NULL},
 		{"in use by a service that this pass removes", without, SERVICE(SPEC_OF(MINE, "1", A_NAME), "null"),
-		 true},
+		 true, "service/s"},
 		{"a credential spec", without,
 		 "[{'Spec':{'Name':'w','TaskTemplate':{'ContainerSpec':{'Privileges':{'CredentialSpec':{'Config':'1'}}}"
 		 "}}}]",
-		 false},
-		{"who uses it is not known", without, "{'unknown':'timeout'}", false},
+		 false, NULL},
+		{"who uses it is not known", without, "{'unknown':'timeout'}", false, NULL},
 	};
 	static const struct kind *const kinds[] = {&kind_config, &kind_service, NULL};
 
@@ -123,8 +125,12 @@ static void leftovers(void **state)
 		const struct resource *old = resource_find_key(f.live, "config/" A_NAME);
 		if ((old != NULL) != cases[i].pruned)
 			fail_msg("%s", cases[i].what);
-		if (old)
+		if (old) {
 			assert_true(old->owned && old->presence == PRESENT && str_eq(old->id, "1"));
+			assert_int_equal(old->refs.n, cases[i].after ? 1 : 0);
+			if (cases[i].after)
+				assert_string_equal(old->refs.v[0].target, cases[i].after);
+		}
 		assert_null(resource_find_key(f.live, "config/theirs"));
 	}
 }

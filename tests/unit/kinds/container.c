@@ -1,5 +1,7 @@
 #include "kinds/container.h"
+#include "kinds/cluster.h"
 #include "kinds/kinds.h"
+#include "kinds/node_engine.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,6 +56,17 @@ static const struct {
 	 "x\"}}",
 	 UNKNOWN, "the engine in use runs on 'far', node 'n' is 'h'"},
 	{"nothing known", "{}", UNKNOWN, "it was not looked at"},
+	{"on another node, seen by its probe, whatever the engine in use has",
+	 "{\"host/n\":{\"hostname\":\"h\"},\"engine/info\":{\"Name\":\"far\"},\"engine/container/x\":null,"
+	 "\"host/n/containers/x/json\":{\"Name\":\"/x\"}}",
+	 PRESENT, NULL},
+	{"not on that other node",
+	 "{\"host/n\":{\"hostname\":\"h\"},\"engine/container/x\":{\"Name\":\"/x\"},\"host/n/containers/x/json\":null}",
+	 ABSENT, NULL},
+	{"its engine is down",
+	 "{\"host/n\":{\"hostname\":\"h\"},\"engine/container/x\":{\"Name\":\"/x\"},"
+	 "\"host/n/containers/x/json\":{\"unknown\":\"node 'n': the engine does not answer\"}}",
+	 UNKNOWN, "node 'n': the engine does not answer"},
 };
 
 static void test_find(void **state)
@@ -80,6 +93,64 @@ static void test_find_anywhere(void **state)
 	char *why;
 	assert_int_equal(container_find(s, NULL, "x", &inspect, &why), PRESENT);
 	assert_null(why);
+	snapshot_free(s);
+}
+
+/* ---- what is asked for, and what becomes of the answers ---- */
+
+static void test_wants(void **state)
+{
+	(void)state;
+	struct wants *w = wants_new();
+
+	w->engine_node = "here";
+	want_container_of(w, "here", "a");
+	want_container_of(w, NULL, "b");
+	want_container_of(w, "there", "c d");
+	want_container_of(w, "there", "c d");
+	assert_int_equal(w->containers.n, 2);
+	assert_int_equal(w->hosts.n, 1);
+	assert_string_equal(w->hosts.v[0].node, "there");
+	assert_int_equal(w->hosts.v[0].looks.n, 1);
+	assert_string_equal(w->hosts.v[0].looks.v[0], "docker /containers/c%20d/json");
+	wants_free(w);
+
+	/* DOCKER_HOST leads somewhere else: the node's own engine is asked through the node. */
+	w = wants_new();
+	want_container_of(w, "here", "a");
+	assert_int_equal(w->containers.n, 0);
+	assert_int_equal(w->hosts.n, 1);
+	wants_free(w);
+}
+
+static void test_fetch(void **state)
+{
+	(void)state;
+	struct snapshot *s = snapshot_of(
+		"{\"host/n\":{\"hostname\":\"h\",\"looks\":{\"docker "
+		"/containers/x/json\":\"{\\\"Name\\\":\\\"/x\\\"}\","
+		"\"docker /containers/gone/json\":null,\"docker /containers/bad/json\":\"{\","
+		"\"docker /containers/dead/json\":{\"error\":\"the engine does not answer\"},\"clock\":\"12\\n\"}}}");
+	struct host *h;
+	struct err err = {0};
+	const json_t *inspect = NULL;
+	char *why;
+
+	assert_int_equal(host_open(&(struct host_options){.node = "n", .address = "192.0.2.1"}, &h, &err), 0);
+	struct cluster cluster = {.hosts = &h, .n_hosts = 1};
+	struct fetch f = {.cluster = &cluster, .snap = s};
+	assert_int_equal(kind_container.fetch(&f, &err), 0);
+	assert_int_equal(container_find(s, "n", "x", &inspect, &why), PRESENT);
+	assert_string_equal(json_str(inspect, "Name"), "/x");
+	assert_int_equal(container_find(s, "n", "gone", &inspect, &why), ABSENT);
+	assert_int_equal(container_find(s, "n", "bad", &inspect, &why), UNKNOWN);
+	assert_non_null(strstr(why, "node 'n': GET /containers/bad/json"));
+	free(why);
+	assert_int_equal(container_find(s, "n", "dead", &inspect, &why), UNKNOWN);
+	assert_string_equal(why, "node 'n': GET /containers/dead/json: the engine does not answer");
+	free(why);
+	assert_int_equal(node_clock(s, "n"), 12);
+	host_close(h);
 	snapshot_free(s);
 }
 
@@ -170,9 +241,8 @@ static void test_explain(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_find),
-		cmocka_unit_test(test_find_anywhere),
-		cmocka_unit_test(test_explain),
+		cmocka_unit_test(test_find),          cmocka_unit_test(test_wants),   cmocka_unit_test(test_fetch),
+		cmocka_unit_test(test_find_anywhere), cmocka_unit_test(test_explain),
 	};
 	json_init();
 	return cmocka_run_group_tests_name("kinds/container", tests, NULL, NULL);

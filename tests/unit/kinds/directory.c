@@ -91,7 +91,7 @@ static void applied(void **state)
 	const struct kind *k = &kind_directory;
 
 	assert_non_null(mkdtemp(base));
-	assert_int_equal(host_open("a", "127.0.0.1", &host, &err), 0);
+	assert_int_equal(host_open(&(struct host_options){.node = "a", .address = "127.0.0.1"}, &host, &err), 0);
 	_cleanup_free_ char *path = xasprintf("%s/sub/it's $(here)", base);
 	_cleanup_free_ char *owner = xasprintf("%u:%u", geteuid(), getegid());
 	struct resource want = {.kind = "directory",

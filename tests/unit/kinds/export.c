@@ -218,6 +218,7 @@ struct lab {
 	struct spec *spec;
 	struct str mutations;
 	int kill_at; /* the process ends before the n-th mutation; 0: never */
+	int lost_at; /* the lease is lost before the n-th; 0: never */
 	int count;
 };
 
@@ -225,9 +226,10 @@ static int on_mutation(void *arg, const char *what, struct err *err)
 {
 	struct lab *l = arg;
 	str_addf(&l->mutations, "%s\n", what);
-	(void)err;
 	if (++l->count == l->kill_at)
 		_exit(0);
+	if (l->lost_at && l->count >= l->lost_at)
+		return err_set(err, ERR_LOCKED, "the lease is lost");
 	return 0;
 }
 
@@ -235,8 +237,8 @@ static void lab_open(struct lab *l, const char *yaml)
 {
 	struct err err = {0};
 	*l = (struct lab){.spec = fixture_spec(yaml)};
-	assert_int_equal(host_open("a", "127.0.0.1", &l->host, &err), 0);
-	host_on_mutation(l->host, on_mutation, l);
+	assert_int_equal(host_open(&(struct host_options){.node = "a", .address = "127.0.0.1"}, &l->host, &err), 0);
+	host_set_hooks(l->host, (struct mutation_hooks){.before = on_mutation, .arg = l});
 	l->cluster =
 		(struct cluster){.name = "c", .hosts = &l->host, .n_hosts = 1, .backup_dir = "/var/lib/nfs/backup"};
 }
@@ -338,9 +340,11 @@ static void takes_over_the_notes_line(void **state)
 	assert_null(strstr(content("/var/lib/nfs/etab"), "10.0.0.0/24"));
 	assert_true(lab_in_sync(&l, "export/n"));
 	/* our file before theirs, exportfs last */
-	assert_string_equal(str_cstr(&l.mutations),
-			    "make directory /etc/exports.d on a\nwrite " OWN " on a\nwrite /etc/exports on a\n"
-			    "run sh -c PATH=$PATH:/usr/sbin:/sbin exportfs -ra 2>&1 && echo reconcile:ok || : on a\n");
+	static const char files[] =
+		"make directory /etc/exports.d on a\nwrite " OWN " on a\nwrite /etc/exports on a\nrun sh -c ";
+	assert_true(str_starts(str_cstr(&l.mutations), files));
+	assert_true(str_ends(str_cstr(&l.mutations), "exportfs -ra on a\n"));
+	assert_null(strstr(str_cstr(&l.mutations) + strlen(files), "\nwrite "));
 	struct proc_result r = {0};
 	struct err err = {0};
 	struct proc_options o = {
@@ -384,6 +388,35 @@ static void killed_anywhere(void **state)
 		converge(&l, "export/n");
 		assert_true(lab_in_sync(&l, "export/n"));
 		assert_non_null(strstr(content("/etc/exports"), "# taken over"));
+		lab_close(&l);
+	}
+}
+
+/* Without the lease nothing is written any more, not even to put something back; somebody else goes on from here. */
+static void lease_lost_anywhere(void **state)
+{
+	(void)state;
+	struct lab l;
+	struct err err = {0};
+
+	if (skipped("lease_lost_anywhere"))
+		return;
+	for (int at = 1; at <= 4; at++) {
+		assert_true(unlink(OWN) == 0);
+		put("/etc/exports", "/var/lib/nfs 10.0.0.2(ro,no_subtree_check)\n");
+		lab_open(&l, REAL("/var/lib/nfs"));
+		exportfs(&l, "-ra", NULL, NULL);
+		struct fixture f = lab_look(&l);
+		l.count = 0;
+		l.lost_at = at;
+		assert_int_equal(lab_apply(&l, &f, "export/n", &err), -1);
+		assert_int_equal(err.code, ERR_LOCKED);
+		assert_int_equal(l.count, at);
+		assert_non_null(strstr(content("/var/lib/nfs/etab"), "/var/lib/nfs\t10.0.0.2"));
+		fixture_close(&f);
+		l.lost_at = 0;
+		converge(&l, "export/n");
+		assert_true(lab_in_sync(&l, "export/n"));
 		lab_close(&l);
 	}
 }
@@ -524,6 +557,7 @@ int main(void)
 		cmocka_unit_test(extras_are_pruned),
 		cmocka_unit_test(takes_over_the_notes_line),
 		cmocka_unit_test(killed_anywhere),
+		cmocka_unit_test(lease_lost_anywhere),
 		cmocka_unit_test(drift_is_repaired),
 		cmocka_unit_test(another_line_is_broken),
 		cmocka_unit_test(a_failure_leaves_the_files_as_they_were),

@@ -2,6 +2,10 @@
 #include "swarmtest.h"
 
 #include "kinds/cidr.h"
+#include "kinds/cluster.h"
+#include "sys/clock.h"
+
+#include "tests/unit/client/engine_standin.h"
 
 static const struct kind *const networks_only[] = {&kind_network, NULL};
 
@@ -276,9 +280,92 @@ static void cidr_within(void **state)
 	}
 }
 
+/* The engine refuses a name that was free when it was looked at: a new plan finds out who made it, or that we did. */
+static void made_meanwhile_is_looked_at_again(void **state)
+{
+	static const struct standin_rule rules[] = {
+		PING_RULE,
+		{.request = "POST /v1.41/networks/create",
+		 .status = "409 Conflict",
+		 .body = "{\"message\":\"network with name n already exists\"}"},
+		{.request = "POST /v1.41/configs/create",
+		 .status = "409 Conflict",
+		 .body = "{\"message\":\"rpc error: code = AlreadyExists desc = config a already exists\"}"},
+		{0},
+	};
+	static const struct {
+		const struct kind *kind;
+		const char *key;
+	} cases[] = {{&kind_network, "network/n"}, {&kind_config, "config/a"}};
+	static const struct kind *const kinds[] = {&kind_network, &kind_config, NULL};
+	_cleanup_fixture_ struct fixture f = {0};
+	struct standin s;
+	(void)state;
+
+	fixture_load(&f, "networks: { n: {} }\nconfigs: { a: { content: A } }\n",
+		     "{" MANAGER
+		     ",'engine/networks':[],'engine/configs':[],'engine/services':[],'engine/containers':[]}");
+	fixture_run(&f, kinds);
+	standin_start(&s, rules);
+	struct cluster cluster = {.name = "c"};
+	struct err err = {0};
+	const struct engine_options eo = {.host = s.host, .config_dir = "/nonexistent"};
+	assert_int_equal(engine_open(&eo, &cluster.engine, &err), 0);
+	struct apply a = {.cluster = &cluster, .snap = f.snap, .want = f.want, .deadline = clock_ms() + 10000};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct change c = {
+			.action = ACTION_CREATE, .kind = cases[i].kind, .desired = want_of(&f, cases[i].key)};
+		assert_int_equal(c.kind->apply(&a, &c, &err), -1);
+		assert_int_equal(err.code, ERR_OUT_OF_SEQUENCE);
+	}
+	engine_close(cluster.engine);
+	standin_free(&s);
+}
+
+/* What cannot carry a label is adopted by its id in the shared state: on the engine there is nothing to do. */
+static void adopting_writes_nothing(void **state)
+{
+	static const struct standin_rule rules[] = {PING_RULE, {0}};
+	static const struct kind *const kinds[] = {&kind_network, &kind_volume, NULL};
+	static const char *const keys[] = {"network/n", "volume/v"};
+	_cleanup_fixture_ struct fixture f = {0};
+	struct standin s;
+	(void)state;
+
+	fixture_load(
+		&f, "networks: { n: {} }\nvolumes: { v: {} }\n",
+		"{" MANAGER ",'engine/networks':[" LISTED(
+			"n", DEFAULT_IPAM) "],'engine/volumes':{'Volumes':[{'Name':'v','Driver':'local'}]},'engine/"
+					   "services':[],"
+					   "'engine/containers':[]}");
+	fixture_run(&f, kinds);
+	standin_start(&s, rules);
+	struct cluster cluster = {.name = "c"};
+	struct err err = {0};
+	const struct engine_options eo = {.host = s.host, .config_dir = "/nonexistent"};
+	assert_int_equal(engine_open(&eo, &cluster.engine, &err), 0);
+	struct apply a = {.cluster = &cluster, .snap = f.snap, .want = f.want, .deadline = clock_ms() + 10000};
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		const struct change c = {.action = ACTION_ADOPT,
+					 .kind = kinds[i],
+					 .desired = want_of(&f, keys[i]),
+					 .live = live_of(&f, keys[i])};
+		assert_non_null(c.live->id);
+		assert_false(c.live->ownable);
+		assert_int_equal(c.kind->apply(&a, &c, &err), 0);
+	}
+	engine_close(cluster.engine);
+	standin_stop(&s);
+	assert_null(strstr(str_cstr(&s.log), "POST"));
+	assert_null(strstr(str_cstr(&s.log), "DELETE"));
+	standin_free(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(made_meanwhile_is_looked_at_again),
+		cmocka_unit_test(adopting_writes_nothing),
 		cmocka_unit_test(in_sync),
 		cmocka_unit_test(differs),
 		cmocka_unit_test(presence_and_ownership),

@@ -4,6 +4,7 @@
 #include "kinds/node.h"
 
 static const struct kind *const nodes_only[] = {&kind_node, NULL};
+static const struct kind *const swarm_and_nodes[] = {&kind_swarm, &kind_node, NULL};
 
 #define SWARM "swarm: { default_addr_pool: [10.64.0.0/14] }\n"
 #define ENTRY(id, host, addr, role, availability, labels) \
@@ -50,40 +51,61 @@ static void our_keys_are_ours_on_every_node(void **state)
 	expect_body(want_of(&f, "node/w1"), "{'address':'10.9.0.2','availability':'active','role':'worker'}");
 }
 
+#define OWN(state, id) "{'Swarm':{'LocalNodeState':'" state "','NodeID':'" id "'}}"
+#define UNSEEN "{'unknown':'no route to host'}"
+
 /* The list of 'engine/nodes' and who the spec's w1 (10.9.0.2) or m1 (10.9.0.1, hostname m1) is in it. */
 static void identity(void **state)
 {
 	static const struct {
-		const char *what, *address, *hostname, *nodes, *host;
+		const char *what, *address, *hostname, *nodes, *info;
 		enum node_found found;
 		const char *id, *why;
 	} cases[] = {
 		{"by the address it joined with", "10.9.0.2", NULL,
-		 ENTRY("n2", "x", "10.9.0.2", "worker", "active", "") "}", "null", NODE_FOUND, "n2", NULL},
+		 ENTRY("n2", "x", "10.9.0.2", "worker", "active", "") "}", UNSEEN, NODE_FOUND, "n2", NULL},
 		{"not a prefix of an address", "10.9.0.2", NULL,
-		 ENTRY("n2", "x", "10.9.0.22", "worker", "active", "") "}", "null", NODE_NOT_FOUND, NULL, NULL},
+		 ENTRY("n2", "x", "10.9.0.22", "worker", "active", "") "}", UNSEEN, NODE_NOT_FOUND, NULL, NULL},
 		{"a manager that reports 0.0.0.0", "10.9.0.3", NULL,
 		 ENTRY("n3", "x", "0.0.0.0", "manager", "active", "") ",'ManagerStatus':{'Addr':'10.9.0.3:2377'}}",
-		 "null", NODE_FOUND, "n3", NULL},
-		{"another hostname", "10.9.0.2", "w1", ENTRY("n2", "x", "10.9.0.2", "worker", "active", "") "}", "null",
+		 UNSEEN, NODE_FOUND, "n3", NULL},
+		{"another hostname", "10.9.0.2", "w1", ENTRY("n2", "x", "10.9.0.2", "worker", "active", "") "}", UNSEEN,
 		 NODE_NOT_FOUND, NULL, NULL},
 		{"joined twice", "10.9.0.2", NULL,
 		 ENTRY("n2", "x", "10.9.0.2", "worker", "active", "") "}," ENTRY("n3", "x", "10.9.0.2", "worker",
 										 "active", "") "}",
-		 "null", NODE_AMBIGUOUS, NULL, "n2 (ready), n3 (ready); remove the one that is gone"},
+		 UNSEEN, NODE_AMBIGUOUS, NULL, "n2 (ready), n3 (ready); remove the one that is gone"},
 		{"two on one address, told apart by hostname", "10.9.0.2", "b",
 		 ENTRY("n2", "a", "10.9.0.2", "worker", "active", "") "}," ENTRY("n3", "b", "10.9.0.2", "worker",
 										 "active", "") "}",
-		 "null", NODE_FOUND, "n3", NULL},
+		 UNSEEN, NODE_FOUND, "n3", NULL},
 		{"the engine's own, by its NodeID", "10.9.0.1", NULL,
-		 ENTRY("n1", "m1", "0.0.0.0", "manager", "active", "") "}", "null", NODE_FOUND, "n1", NULL},
-		{"this machine, whatever its address", "127.0.0.1", NULL,
-		 ENTRY("n1", "m1", "10.9.0.1", "manager", "active", "") "}", "{'hostname':'m1'}", NODE_FOUND, "n1",
+		 ENTRY("n1", "m1", "0.0.0.0", "manager", "active", "") "}", UNSEEN, NODE_FOUND, "n1", NULL},
+		{"by its own NodeID, whatever its address", "127.0.0.1", NULL,
+		 ENTRY("n1", "m1", "10.9.0.1", "manager", "active", "") "}", OWN("active", "n1"), NODE_FOUND, "n1",
 		 NULL},
-		{"this machine, but the engine is another's", "127.0.0.1", NULL,
-		 ENTRY("n1", "m1", "10.9.0.1", "manager", "active", "") "}", "{'hostname':'laptop'}", NODE_NOT_FOUND,
-		 NULL, NULL},
-		{"a list that is not known", "10.9.0.2", NULL, NULL, "null", NODE_UNSEEN, NULL, "GET /nodes: refused"},
+		{"by its own NodeID, not by its address", "10.9.0.2", "w1",
+		 ENTRY("n2", "w1", "10.9.0.2", "worker", "active", "") "}," ENTRY("n3", "w1", "10.9.0.2", "worker",
+										  "active", "") "}",
+		 OWN("active", "n3"), NODE_FOUND, "n3", NULL},
+		{"in another swarm, with an address of this one", "10.9.0.2", NULL,
+		 ENTRY("n2", "x", "10.9.0.2", "worker", "active", "") "}", OWN("active", "x9"), NODE_NOT_FOUND, NULL,
+		 NULL},
+		{"in no swarm, with an address of this one: it was rebuilt", "10.9.0.2", NULL,
+		 ENTRY("n2", "x", "10.9.0.2", "worker", "active", "") "}", OWN("inactive", ""), NODE_NOT_FOUND, NULL,
+		 NULL},
+		{"locked, and its engine does not say who it is", "10.9.0.2", NULL,
+		 ENTRY("n2", "x", "10.9.0.2", "worker", "active", "") "}", OWN("locked", ""), NODE_FOUND, "n2", NULL},
+		{"no engine runs there now", "10.9.0.2", NULL, ENTRY("n2", "x", "10.9.0.2", "worker", "active", "") "}",
+		 "null", NODE_FOUND, "n2", NULL},
+		{"an address that only another node has", "127.0.0.1", NULL,
+		 ENTRY("n1", "m1", "10.9.0.1", "manager", "active", "") "}", UNSEEN, NODE_NOT_FOUND, NULL, NULL},
+		{"rebuilt, and not reachable: the entry that is up", "10.9.0.2", NULL,
+		 "{'ID':'n2','Status':{'Addr':'10.9.0.2','State':'down'}},{'ID':'n3','Status':{'Addr':'10.9.0.2','"
+		 "State':"
+		 "'ready'}}",
+		 UNSEEN, NODE_FOUND, "n3", NULL},
+		{"a list that is not known", "10.9.0.2", NULL, NULL, UNSEEN, NODE_UNSEEN, NULL, "GET /nodes: refused"},
 	};
 
 	(void)state;
@@ -91,7 +113,7 @@ static void identity(void **state)
 		_cleanup_free_ char *list = cases[i].nodes ? xasprintf("[%s]", cases[i].nodes)
 							   : xstrdup("{'unknown':'GET /nodes: refused'}");
 		_cleanup_free_ char *text =
-			xasprintf("{" MANAGER ",'engine/nodes':%s,'host/n':%s}", list, cases[i].host);
+			xasprintf("{" MANAGER ",'engine/nodes':%s,'info/n':%s}", list, cases[i].info);
 		_cleanup_json_ json_t *docs = json_of(text);
 		_cleanup_free_ char *why = NULL;
 		struct node_id id = {.name = "n", .address = cases[i].address, .hostname = cases[i].hostname};
@@ -112,18 +134,31 @@ static void identity(void **state)
 static void not_joined(void **state)
 {
 	_cleanup_fixture_ struct fixture f = {0};
+	struct change c;
 
 	(void)state;
 	fixture_load(&f,
 		     SWARM "nodes:\n  m1: { address: 10.9.0.1, role: manager }\n  w1: { address: 10.9.0.2 }\n"
-			   "  w2: { address: 10.9.0.3, optional: true }\n",
-		     "{" MANAGER ",'engine/nodes':[" ENTRY("n1", "m1", "10.9.0.1", "manager", "active", "") REACHABLE
-		     "]}");
-	fixture_run(&f, nodes_only);
+			   "  w2: { address: 10.9.0.3, optional: true }\n  w3: { address: w3.lan }\n",
+		     "{" MANAGER ",'engine/networks':[],'engine/nodes':[" ENTRY("n1", "m1", "10.9.0.1", "manager",
+										"active", "") REACHABLE
+		     "],'info/w1':" OWN("inactive", "") ",'info/w2':" UNSEEN ",'info/w3':" OWN("inactive", "") "}");
+	fixture_run(&f, swarm_and_nodes);
 	assert_int_equal(live_of(&f, "node/w1")->presence, ABSENT);
-	expect_text(want_of(&f, "node/w1")->blocked, "node 'w1' (10.9.0.2) has not joined the swarm");
-	expect_text(want_of(&f, "node/w2")->blocked, "optional node 'w2'");
-	assert_null(want_of(&f, "node/m1")->blocked);
+	assert_true(has_ref(want_of(&f, "node/w1"), REF_REQUIRES, "swarm/c@w1"));
+	assert_null(want_of(&f, "node/w1")->blocked);
+	assert_int_equal(live_of(&f, "swarm/c@w1")->presence, ABSENT);
+	assert_null(want_of(&f, "swarm/c@w1")->blocked);
+	assert_true(has_ref(want_of(&f, "swarm/c@w1"), REF_REQUIRES, "swarm/c"));
+	expect_body(want_of(&f, "swarm/c@w1"), "{'address':'10.9.0.2','role':'worker'}");
+	explain(&f, &kind_swarm, "swarm/c@w1", ACTION_CREATE, "address", &c);
+	assert_string_equal(c.effect, "joins the swarm as worker");
+	assert_int_equal(live_of(&f, "swarm/c@w2")->presence, UNKNOWN);
+	expect_text(live_of(&f, "swarm/c@w2")->blocked, "its engine cannot be asked: no route to host");
+	expect_text(want_of(&f, "swarm/c@w3")->blocked, "has to be an IP address, not 'w3.lan'");
+	/* Who is in has nothing to join. */
+	assert_null(resource_find_key(f.want, "swarm/c@m1"));
+	assert_false(has_ref(want_of(&f, "node/m1"), REF_REQUIRES, "swarm/c@m1"));
 }
 
 static void before_bootstrap(void **state)
@@ -131,12 +166,45 @@ static void before_bootstrap(void **state)
 	_cleanup_fixture_ struct fixture f = {0};
 
 	(void)state;
-	fixture_load(&f, SWARM "nodes:\n  m1: { address: 10.9.0.1, role: manager }\n  w1: { address: 10.9.0.2 }\n",
-		     "{" NO_SWARM ",'run/options':{'may_init':true},'host/m1':{'hostname':'m1'}}");
-	fixture_run(&f, nodes_only);
+	fixture_load(
+		&f,
+		SWARM "nodes:\n  m0: { address: 10.9.0.4, role: manager, optional: true }\n"
+		      "  m1: { address: 10.9.0.1, role: manager }\n  m2: { address: 10.9.0.3, role: manager }\n"
+		      "  w1: { address: 10.9.0.2 }\n",
+		"{" NO_SWARM
+		",'run/options':{'may_init':true,'engine_node':'m1'},'info/m1':" OWN("inactive", "") ",'info/m2':" OWN(
+			"inactive", "") ",'info/w1':" OWN("inactive", "") ",'info/m0':" UNSEEN "}");
+	fixture_run(&f, swarm_and_nodes);
+	assert_null(want_of(&f, "swarm/c")->blocked);
+	assert_string_equal(json_str(want_of(&f, "swarm/c")->body, "advertise_addr"), "10.9.0.1");
+	assert_null(resource_find_key(f.want, "swarm/c@m1")); /* it is in with the swarm's creation */
 	assert_int_equal(live_of(&f, "node/m1")->presence, ABSENT);
-	assert_null(want_of(&f, "node/m1")->blocked); /* it joins with the swarm's creation */
-	expect_text(want_of(&f, "node/w1")->blocked, "has not joined");
+	assert_null(want_of(&f, "node/m1")->blocked);
+	assert_int_equal(live_of(&f, "swarm/c@w1")->presence, ABSENT);
+	assert_int_equal(live_of(&f, "swarm/c@m2")->presence, ABSENT);
+	assert_int_equal(live_of(&f, "swarm/c@m0")->presence, UNKNOWN);
+	assert_true(has_ref(want_of(&f, "swarm/c@m2"), REF_ORDER, "swarm/c@m1"));
+	assert_true(has_ref(want_of(&f, "swarm/c@w1"), REF_REQUIRES, "swarm/c"));
+}
+
+static void dead_managers_are_demoted_first(void **state)
+{
+	_cleanup_fixture_ struct fixture f = {0};
+
+	(void)state;
+	fixture_load(&f,
+		     SWARM "nodes:\n  m1: { address: 10.9.0.1, role: manager }\n  m2: { address: 10.9.0.2 }\n"
+			   "  m3: { address: 10.9.0.3 }\n",
+		     "{" MANAGER ",'engine/nodes':[" ENTRY("n1", "m1", "10.9.0.1", "manager", "active", "") REACHABLE
+		     "," ENTRY("n2", "m2", "10.9.0.2", "manager", "active",
+			       "") ",'ManagerStatus':{'Reachability':'reachable','Addr':'10.9.0.2:"
+				   "2377'}}," ENTRY("n3", "m3", "10.9.0.3", "manager", "active",
+						    "") ",'ManagerStatus':{'Reachability':'"
+							"unreachable','Addr':'10.9.0.3:2377'}}]}");
+	fixture_run(&f, nodes_only);
+	assert_true(has_ref(want_of(&f, "node/m2"), REF_ORDER, "node/m3"));
+	assert_true(has_ref(want_of(&f, "node/m2"), REF_ORDER, "node/m1"));
+	assert_false(has_ref(want_of(&f, "node/m3"), REF_ORDER, "node/m2"));
 }
 
 #define WITH_MOUNT \
@@ -305,6 +373,7 @@ int main(void)
 		cmocka_unit_test(identity),
 		cmocka_unit_test(not_joined),
 		cmocka_unit_test(before_bootstrap),
+		cmocka_unit_test(dead_managers_are_demoted_first),
 		cmocka_unit_test(labels_wait_for_mounts),
 		cmocka_unit_test(taking_a_label_away_evicts),
 		cmocka_unit_test(draining_evicts),

@@ -232,6 +232,98 @@ static void test_judge(void **state)
 	}
 }
 
+/* What of the router besides its rule must be as the spec has it. */
+static void test_router(void **state)
+{
+	static const struct {
+		const char *router, *route; /* members beside those of ROUTER and route_body */
+		const char *entrypoint;
+		bool current;
+	} routers[] = {
+		{"{}", "{}", "{}", true},
+		{"{\"tls\": {}}", "{\"tls\": true}", "{}", true},
+		{"{}", "{\"tls\": true}", "{}", false},
+		{"{\"tls\": {}}", "{}", "{}", false},
+		{"{\"tls\": {}}", "{}", "{\"http\": {\"tls\": {}}}", true},
+		{"{\"priority\": 7}", "{\"priority\": 7}", "{}", true},
+		{"{\"priority\": 15}", "{\"priority\": 7}", "{}", false},
+		{"{\"priority\": 15}", "{}", "{}", true},
+		{"{\"middlewares\": [\"web-retry@swarm\", \"a@file\"]}",
+		 "{\"middlewares\": [\"web-retry\", \"a@file\"]}", "{}", true},
+		{"{\"middlewares\": [\"of-the-entrypoint@file\", \"web-retry\"]}", "{\"middlewares\": [\"web-retry\"]}",
+		 "{}", true},
+		{"{\"middlewares\": [\"web-retry-2\"]}", "{\"middlewares\": [\"web-retry\"]}", "{}", false},
+		{"{\"middlewares\": [\"a@file\", \"web-retry\"]}", "{\"middlewares\": [\"web-retry\", \"a@file\"]}",
+		 "{}", false},
+		{"{}", "{\"middlewares\": [\"web-retry\"]}", "{}", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(routers); i++) {
+		_cleanup_json_ json_t *router = parse(ROUTER), *more = parse(routers[i].router);
+		_cleanup_json_ json_t *route = parse(route_body), *wanted = parse(routers[i].route);
+		_cleanup_json_ json_t *entrypoints = parse("[{\"name\": \"web\"}]"), *e = parse(routers[i].entrypoint);
+		_cleanup_json_ json_t *balancer = parse(TWO_UP), *tasks = parse(TWO_TASKS);
+		struct gate g = {0};
+		json_object_update(router, more);
+		json_object_update(route, wanted);
+		json_object_update(json_array_get(entrypoints, 0), e);
+		const struct route_look look = {.service = "web",
+						.route = route,
+						.router = router,
+						.balancer = balancer,
+						.entrypoints = entrypoints,
+						.tasks = tasks,
+						.started = "T0",
+						.wall = 1000};
+		json_decref(route_judge(&look, NULL, &g));
+		if ((strstr(g.reason, "router of service 'web' as it was") == NULL) != routers[i].current)
+			fail_msg("%zu: %s", i, g.reason);
+		free(g.reason);
+	}
+}
+
+/* Rules and versions */
+
+static const struct {
+	const char *rule;
+	int major;
+	const char *misfit; /* part of it; NULL: none */
+} rules[] = {
+	{"Host(`a`)", 2, NULL},
+	{"Host(`a`)", 3, NULL},
+	{"host(`a`, `b`) && PATHPREFIX(`/x`)", 2, NULL},
+	{"Host(`a`, `b`)", 3, "Host takes 1 value, not 2: write Host(…) || Host(…)"},
+	{"!(Host(`a`) || Method(`GET`,`HEAD`))", 3, "Method takes 1"},
+	{"ClientIP(`10.0.0.0/8`)", 3, NULL},
+	{"Headers(`X`, `1`)", 2, NULL},
+	{"Headers(`X`, `1`)", 3, "no Headers: write Header(`name`, `value`)"},
+	{"Host(`a`) && HeadersRegexp(`X`, `.`)", 3, "no HeadersRegexp"},
+	{"Header(`X`, `1`)", 2, "no Header: write Headers("},
+	{"PathRegexp(`^/v[0-9]+`)", 3, NULL},
+	{"PathRegexp(`^/v[0-9]+`)", 2, "no PathRegexp"},
+	{"QueryRegexp(`a`, `b`)", 2, "no QueryRegexp"},
+	{"Query(`a=b`)", 2, NULL},
+	{"Query(`a`, `b`)", 3, NULL},
+	{"HostRegexp(`{s:[a-z]+}.lan`)", 2, NULL},
+	{"HostRegexp(`{s:[a-z]+}.lan`)", 3, "pattern of Traefik 2: write HostRegexp"},
+	{"HostRegexp(`^[a-z]{3}.lan$`)", 3, NULL},
+	{"HostRegexp(`^[a-z]+.lan$`)", 2, "write HostRegexp(`{name:regexp}`)"},
+	{"Path(`/{id:[0-9]+}`)", 2, NULL},
+	{"PathPrefix(`/{id}`)", 3, "write PathRegexp"},
+	{"Host(\"Headers(x)\")", 3, NULL}, /* not a matcher but a value */
+};
+
+static void test_rules(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+		_cleanup_free_ char *misfit = route_rule_misfit(rules[i].rule, rules[i].major);
+		if ((misfit == NULL) != (rules[i].misfit == NULL) || (misfit && !strstr(misfit, rules[i].misfit)))
+			fail_msg("%s in %d: %s", rules[i].rule, rules[i].major, misfit ? misfit : "none");
+	}
+}
+
 /* The whole gate */
 
 struct gate_case {
@@ -339,9 +431,14 @@ static void test_gate(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_durations),          cmocka_unit_test(test_requests),
-		cmocka_unit_test(test_addresses),          cmocka_unit_test(test_judge),
-		cmocka_unit_test(test_missing_entrypoint), cmocka_unit_test(test_gate),
+		cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_judge),
+		cmocka_unit_test(test_missing_entrypoint),
+		cmocka_unit_test(test_gate),
+		cmocka_unit_test(test_router),
+		cmocka_unit_test(test_rules),
 	};
 	json_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -262,7 +262,8 @@ static void expect_untouched(const json_t *before, const json_t *after, const js
 		if (!json_object_get(changed, service_parts[i].field))
 			expect_same(json_path(before, service_parts[i].engine),
 				    json_path(after, service_parts[i].engine), seed);
-	static const char *const unknown[] = {"TaskTemplate.ForceUpdate", "TaskTemplate.ContainerSpec.Privileges",
+	static const char *const unknown[] = {"TaskTemplate.ForceUpdate",
+					      "TaskTemplate.ContainerSpec.Privileges.NoNewPrivileges",
 					      "TaskTemplate.Resources.SwapBytes", "Future", "Name"};
 	for (size_t i = 0; i < ARRAY_SIZE(unknown); i++)
 		expect_same(json_path(before, unknown[i]), json_path(after, unknown[i]), seed);

@@ -324,6 +324,8 @@ static void scale_keeps_the_live_count(void **state)
 		struct resource_set *set = decode(spec, snap);
 		const struct resource *r = resource_find(set, "service", "web");
 		assert_int_equal(json_int(r->body, "replicas", -1), rows[i].replicas);
+		assert_int_equal(r->floating.n, 1);
+		assert_string_equal(r->floating.v[0], "replicas");
 		resource_set_free(set);
 		snapshot_free(snap);
 	}
@@ -397,7 +399,7 @@ static void bind_sources_below_nfs(void **state)
 	assert_true(has_ref(below, REF_ORDER, "mount/store@two"));
 	assert_true(has_ref(below, REF_ORDER, "directory/store"));
 	assert_true(has_ref(below, REF_ORDER, "export/store"));
-	assert_true(has_ref(below, REF_ORDER, "model/m:1"));
+	assert_true(has_ref(below, REF_REQUIRES, "model/m:1"));
 	assert_true(has_ref(server, REF_ORDER, "directory/store"));
 	assert_false(has_ref(server, REF_REQUIRES, "mount/store@three"));
 	assert_int_equal(beside->refs.n, 1); /* the swarm */
@@ -446,9 +448,46 @@ static void marks_name_the_line(void **state)
 	spec_free(spec);
 }
 
+/* By the tag, as long as the spec does not say otherwise: what a rollback asks for, else what was resolved anew. */
+static void digests_that_are_asked_for(void **state)
+{
+	static const char d1[] = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
+	static const char d2[] = "sha256:2222222222222222222222222222222222222222222222222222222222222222";
+	static const char *const rows[][5] = {
+		/* the spec's, a rollback's, fresh; the image, its digest */
+		{"", NULL, NULL, "nginx:1.27", NULL},
+		{"", d1, NULL, "nginx:1.27", d1},
+		{"", NULL, d2, "nginx:1.27", d2},
+		{"", d1, d2, "nginx:1.27", d1},
+		{"image: \"nginx:1@sha256:1111111111111111111111111111111111111111111111111111111111111111\"", d2, d2,
+		 "nginx:1", d1},
+	};
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct spec *spec = load(rows[i][0]);
+		struct snapshot *snap = snapshot_new();
+		if (rows[i][1])
+			snapshot_put(snap, ROLLBACK_DIGESTS, json_pack("{s:s}", "service/web", rows[i][1]));
+		if (rows[i][2])
+			snapshot_put(snap, FRESH_DIGESTS,
+				     json_pack("{s:s,s:s}", "nginx:1.27", rows[i][2], "nginx:1", rows[i][2]));
+		struct resource_set *set = decode(spec, snap);
+		const struct resource *r = resource_find(set, "service", "web");
+		assert_string_equal(json_str(r->body, "image"), rows[i][3]);
+		if (!str_eq(json_str(r->body, "image_digest"), rows[i][4]))
+			fail_msg("case %zu: %s", i, json_str(r->body, "image_digest"));
+		assert_int_equal(r->floating.n, 0);
+		resource_set_free(set);
+		snapshot_free(snap);
+		spec_free(spec);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(digests_that_are_asked_for),
 		cmocka_unit_test(notations),
 		cmocka_unit_test(every_field_is_in_the_table),
 		cmocka_unit_test(scale_keeps_the_live_count),

@@ -201,12 +201,102 @@ static void steadiness_is_without_a_break(void **state)
 	}
 }
 
+/* The last look of a recording, looked at again and again. */
+static struct wait_verdict verify_for(const char *name, int64_t ms, bool verify, const char *monitor)
+{
+	_cleanup_json_ json_t *recording = load(name);
+	const json_t *looks = json_object_get(recording, "looks");
+	const json_t *look = json_array_get(looks, json_array_size(looks) - 1);
+	struct wait_state st CLEANUP(wait_state_free) = {.verify = verify, .looked = !verify};
+	struct wait_snapshot snap = {
+		.service = json_object_get(look, "service"),
+		.tasks = json_object_get(look, "tasks"),
+		.current = json_object_get(look, "current"),
+		.nodes = json_object_get(look, "nodes"),
+		.now = 1000,
+	};
+	if (monitor)
+		json_set(json_object_get(snap.service, "Spec"), "UpdateConfig",
+			 json_pack("{s:I}", "Monitor", (json_int_t)strtoll(monitor, NULL, 10)));
+	struct wait_verdict v = service_wait_judge(&st, &snap);
+	for (; v.outcome == WAIT_PENDING && snap.now <= ms; snap.now += 1000)
+		v = service_wait_judge(&st, &snap);
+	return v;
+}
+
+/* When nothing was written, what runs counts, not how an earlier update ended. */
+static void what_is_there_is_verified(void **state)
+{
+	static const struct {
+		const char *recording;
+		int64_t ms;
+		enum wait_outcome outcome;
+		const char *text;
+	} cases[] = {
+		{"create-good", 0, WAIT_CONVERGED, "2/2 tasks running"},
+		{"create-zero", 0, WAIT_CONVERGED, "0/0 tasks running"},
+		{"update-rolled-back", 0, WAIT_CONVERGED, "tasks running"},
+		{"update-good", 0, WAIT_CONVERGED, "3/3 tasks running"},
+		{"job-good", 0, WAIT_CONVERGED, "3/3 tasks completed"},
+		{"update-paused", 0, WAIT_PAUSED, "Swarm paused the update: task: non-zero exit (7)"},
+		{"create-one-shot-fails", 4000, WAIT_FAILED, "its tasks keep failing: task: non-zero exit (4)"},
+		{"create-no-node", 31000, WAIT_PENDING, "0/1 tasks running (1 pending): no suitable node"},
+		{"create-no-node", 33000, WAIT_STUCK, "0/1 tasks running (1 pending): no suitable node"},
+		/* In flight: Swarm's own pauses come on top. */
+		{"update-no-node", 35000, WAIT_PENDING, "insufficient resources on 1 node"},
+		{"update-no-node", 60000, WAIT_STUCK, "insufficient resources on 1 node"},
+	};
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct wait_verdict v = verify_for(cases[i].recording, cases[i].ms, true, NULL);
+		if (v.outcome != cases[i].outcome || !strstr(v.text, cases[i].text))
+			fail_msg("%s: %d %s", cases[i].recording, v.outcome, v.text);
+	}
+}
+
+/* A period in which tasks have to prove themselves may be longer than what is called stuck. */
+static void proving_is_not_being_stuck(void **state)
+{
+	(void)state;
+	assert_int_equal(verify_for("create-good", 90000, false, "100000000000").outcome, WAIT_PENDING);
+	assert_int_equal(verify_for("create-good", 110000, false, "100000000000").outcome, WAIT_CONVERGED);
+}
+
+/* What failed long before it was looked at says nothing about what runs now. */
+static void old_failures_do_not_count(void **state)
+{
+	_cleanup_json_ json_t *recording = load("create-exits");
+	const json_t *looks = json_object_get(recording, "looks");
+	json_t *look = json_array_get(looks, json_array_size(looks) - 1), *task;
+	struct wait_state st CLEANUP(wait_state_free) = {.verify = true};
+	struct wait_snapshot snap = {
+		.service = json_object_get(look, "service"),
+		.tasks = json_object_get(look, "tasks"),
+		.current = json_object_get(look, "current"),
+		.nodes = json_object_get(look, "nodes"),
+		.now = 1000,
+	};
+	size_t i, failed = 0;
+	(void)state;
+
+	json_array_foreach (snap.tasks, i, task)
+		failed += str_eq(json_str(json_object_get(task, "Status"), "State"), "failed");
+	assert_true(failed >= 3);
+	json_array_foreach (snap.tasks, i, task)
+		if (str_eq(json_str(json_object_get(task, "Status"), "State"), "running"))
+			json_set_str(json_object_get(task, "Status"), "State", "starting");
+	assert_int_equal(service_wait_judge(&st, &snap).outcome, WAIT_PENDING);
+	snap.now += 1000;
+	assert_int_equal(service_wait_judge(&st, &snap).outcome, WAIT_PENDING);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest others[] = {
-		cmocka_unit_test(old_tasks_have_to_go),
-		cmocka_unit_test(tasks_of_a_dead_node_do_not_count),
-		cmocka_unit_test(steadiness_is_without_a_break),
+		cmocka_unit_test(what_is_there_is_verified),         cmocka_unit_test(proving_is_not_being_stuck),
+		cmocka_unit_test(old_failures_do_not_count),         cmocka_unit_test(old_tasks_have_to_go),
+		cmocka_unit_test(tasks_of_a_dead_node_do_not_count), cmocka_unit_test(steadiness_is_without_a_break),
 	};
 	struct CMUnitTest tests[ARRAY_SIZE(recordings) + ARRAY_SIZE(others)];
 

@@ -3,6 +3,7 @@
 
 static const struct kind *const swarm_only[] = {&kind_swarm, NULL};
 
+#define INACTIVE "{'ID':'E1','Swarm':{'LocalNodeState':'inactive'}}"
 #define ONE_MANAGER \
 	"swarm: { default_addr_pool: [10.64.0.0/14], subnet_size: 25 }\n" \
 	"nodes: { m1: { address: 10.9.0.1, role: manager } }\n"
@@ -80,27 +81,35 @@ static void bootstrap_creates_it_here(void **state)
 	_cleanup_fixture_ struct fixture f = {0};
 
 	(void)state;
-	fixture_load(&f, ONE_MANAGER, "{" NO_SWARM ",'run/options':{'may_init':true},'host/m1':{'hostname':'m1'}}");
+	fixture_load(&f, ONE_MANAGER,
+		     "{" NO_SWARM ",'run/options':{'may_init':true,'engine_node':'m1'},'info/m1':" INACTIVE "}");
 	fixture_run(&f, swarm_only);
 	assert_null(want_of(&f, "swarm/c")->blocked);
 	expect_body(want_of(&f, "swarm/c"),
 		    "{'advertise_addr':'10.9.0.1','default_addr_pool':['10.64.0.0/14'],'subnet_size':25}");
 }
 
+#define MANAGERS \
+	"nodes: { m1: { address: 10.9.0.1, role: manager }, m2: { address: 10.9.0.2, role: manager },\n" \
+	"  m3: { address: 10.9.0.3, role: manager, optional: true } }\n"
+
 static void bootstrap_is_blocked(void **state)
 {
 	static const struct {
-		const char *yaml, *host, *part;
+		const char *yaml, *infos, *part;
 	} cases[] = {
-		{"nodes: { m1: { address: 10.9.0.1, role: manager }, m2: { address: 10.9.0.2, role: manager },\n"
-		 "  m3: { address: 10.9.0.3, role: manager } }\n",
-		 "'host/m1':{'hostname':'m1'}", "the spec declares 3: declare one"},
-		{"nodes: { m1: { address: 10.9.0.1, role: manager } }\n", "'host/m1':{'unknown':'not this machine'}",
-		 "manager 'm1' (10.9.0.1) is not this machine"},
+		{MANAGERS, "'info/m1':" INACTIVE ",'info/m2':{'unknown':'no route to host'}",
+		 "'m2' (10.9.0.2) is not: no route to host"},
+		{MANAGERS, "'info/m1':" INACTIVE ",'info/m2':null", "no Docker engine runs on 'm2' (10.9.0.2)"},
+		{MANAGERS, "'info/m1':" INACTIVE ",'info/m2':{'Swarm':{'LocalNodeState':'active','NodeID':'x'}}",
+		 "manager 'm2' (10.9.0.2) is in a swarm already (active)"},
+		{MANAGERS,
+		 "'info/m1':" INACTIVE ",'info/m2':" INACTIVE ",'info/m3':{'Swarm':{'LocalNodeState':'locked'}}",
+		 "manager 'm3' (10.9.0.3) is in a swarm already (locked)"},
 		/* DOCKER_HOST leads to another machine */
-		{"nodes: { m1: { address: 10.9.0.1, role: manager } }\n", "'host/m1':{'hostname':'laptop'}",
-		 "or the engine is another machine's"},
-		{"nodes: { m1: { address: m1.lan, role: manager } }\n", "'host/m1':{'hostname':'m1'}",
+		{"nodes: { m1: { address: 10.9.0.1, role: manager } }\n",
+		 "'info/m1':{'ID':'E2','Swarm':{'LocalNodeState':'inactive'}}", "but the engine in use is not its"},
+		{"nodes: { m1: { address: m1.lan, role: manager } }\n", "'info/m1':" INACTIVE,
 		 "has to be an IP address, not 'm1.lan'"},
 	};
 
@@ -108,7 +117,7 @@ static void bootstrap_is_blocked(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_fixture_ struct fixture f = {0};
 		_cleanup_free_ char *docs =
-			xasprintf("{" NO_SWARM ",'run/options':{'may_init':true},%s}", cases[i].host);
+			xasprintf("{'engine/info':" INACTIVE ",'run/options':{'may_init':true},%s}", cases[i].infos);
 		fixture_load(&f, cases[i].yaml, docs);
 		fixture_run(&f, swarm_only);
 		expect_text(want_of(&f, "swarm/c")->blocked, cases[i].part);

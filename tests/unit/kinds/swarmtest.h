@@ -17,6 +17,7 @@
 struct fixture {
 	struct files files;
 	const char *const (*content)[2]; /* {path, content}, ends with {NULL} */
+	const char *const *allow_env;    /* as of struct spec_input */
 	struct spec *spec;
 	struct snapshot *snap;
 	struct resource_set *want, *live;
@@ -61,7 +62,8 @@ static inline void fixture_load(struct fixture *f, const char *yaml, const char 
 	struct err err = {0};
 
 	f->files.read = fixture_read;
-	struct spec_input in = {.name = "spec.yaml", .text = text, .len = strlen(text), .files = &f->files};
+	struct spec_input in = {
+		.name = "spec.yaml", .text = text, .len = strlen(text), .files = &f->files, .allow_env = f->allow_env};
 	if (spec_load(&in, &f->spec, &diags, &err) < 0) {
 		_cleanup_str_ struct str out = {0};
 		diags_print(&diags, text, &out);

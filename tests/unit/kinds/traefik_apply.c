@@ -24,8 +24,10 @@ struct world {
 	char dir[64], file[80], backups[80];
 	const char *breaks_on; /* Traefik does not come up when its file says this; NULL: it always does */
 	const char *shows;     /* what the container shows instead of the file */
-	int restarts;
+	int lost_at;           /* the lease is lost before the n-th mutation; 0: never */
+	int mutations, restarts;
 	bool up;
+	char routes[96]; /* file of the file provider on this machine */
 };
 
 static void read_file(const char *path, struct str *out)
@@ -42,15 +44,15 @@ static void write_file(const char *path, const char *text)
 		fail_msg("%s", err.msg);
 }
 
-static void add_archive(struct world *w, struct str *out)
+static void add_archive(const char *file, const char *shows, struct str *out)
 {
 	_cleanup_str_ struct str text = {0};
 	char head[512] = {0}, zeros[512] = {0};
 
-	if (w->shows)
-		str_adds(&text, w->shows);
+	if (shows)
+		str_adds(&text, shows);
 	else
-		read_file(w->file, &text);
+		read_file(file, &text);
 	snprintf(head, 100, "traefik.yml");
 	snprintf(head + 124, 12, "%011zo", text.len);
 	head[156] = '0';
@@ -69,6 +71,9 @@ static void restart(struct world *w)
 	w->up = !w->breaks_on || !strstr(str_cstr(&text), w->breaks_on);
 }
 
+#define DOCKER_ROUTER "\"d@docker\": {\"rule\": \"Host(`d`)\", \"service\": \"api@internal\", \"status\": \"enabled\"}"
+#define FILE_ROUTER "\"d@file\": {\"rule\": \"Host(`d`)\", \"service\": \"api@internal\", \"status\": \"enabled\"}"
+
 static int answer(void *arg, const char *request, struct str *headers, struct str *body)
 {
 	static const char log[] = "\2\0\0\0\0\0\0\5boom\n";
@@ -79,10 +84,18 @@ static int answer(void *arg, const char *request, struct str *headers, struct st
 		str_adds(body, "{\"Version\":\"2.11.53\"}");
 		return w->up ? 200 : 503;
 	}
+	if (str_starts(request, "GET /api/rawdata")) {
+		bool there = access(w->routes, F_OK) == 0;
+		str_addf(body, "{\"routers\": {%s%s%s}}", w->restarts ? "" : DOCKER_ROUTER,
+			 !w->restarts && there ? "," : "", there ? FILE_ROUTER : "");
+		return 200;
+	}
 	if (str_starts(request, "POST ") && strstr(request, "/containers/traefik/restart?t=10"))
 		restart(w);
 	else if (strstr(request, "/containers/traefik/archive?path=%2Fetc%2Ftraefik%2Ftraefik.yml"))
-		add_archive(w, body);
+		add_archive(w->file, w->shows, body);
+	else if (strstr(request, "/archive?path=%2Fdyn%2F") && access(w->routes, F_OK) == 0)
+		add_archive(w->routes, NULL, body);
 	else if (strstr(request, "/containers/traefik/logs?"))
 		str_add(body, log, sizeof(log) - 1);
 	else if (strstr(request, "/containers/traefik/json"))
@@ -107,23 +120,28 @@ struct apply_case {
 	const char *result; /* the file afterwards */
 	int restarts;
 	size_t backups;
+	int lost_at; /* as in the world */
 };
 
 static const struct apply_case cases[] = {
-	{"edited", OFF, OFF, NULL, NULL, NULL, ERR_NONE, "", ON, 1, 1},
-	{"the last backup is the same file", OFF, OFF, OFF, NULL, NULL, ERR_NONE, "", ON, 1, 1},
-	{"the last backup is older", OFF, OFF, "api: {}\n", NULL, NULL, ERR_NONE, "", ON, 1, 2},
-	{"not read yet", ON, ON, NULL, NULL, NULL, ERR_NONE, "", ON, 1, 0},
-	{"does not come up", OFF, OFF, NULL, "true # no", NULL, ERR_FAILED, "said: boom; ", OFF, 2, 1},
-	{"comes up with neither", OFF, OFF, NULL, "providers", NULL, ERR_FAILED, "that either", OFF, 2, 1},
-	{"changed since the plan", ON, OFF, NULL, NULL, NULL, ERR_OUT_OF_SEQUENCE, "has changed", ON, 0, 0},
-	{"edit not seen inside", OFF, OFF, NULL, NULL, OFF, ERR_FAILED, "does not show the edit", OFF, 1, 1},
-	{"interrupted", TORN, TORN, OFF, NULL, NULL, ERR_NONE, "", ON, 1, 1},
-	{"interrupted, does not come up", TORN, TORN, OFF, "true # no", NULL, ERR_FAILED, "boom", OFF, 2, 1},
-	{"an earlier edit that nobody saw come up", ON, ON, OFF, "true # no", NULL, ERR_FAILED, "boom", OFF, 2, 1},
-	{"not read yet, does not come up", ON, ON, NULL, "true # no", NULL, ERR_FAILED, "exited with code 3", ON, 1, 0},
+	{"edited", OFF, OFF, NULL, NULL, NULL, ERR_NONE, "", ON, 1, 1, 0},
+	{"the last backup is the same file", OFF, OFF, OFF, NULL, NULL, ERR_NONE, "", ON, 1, 1, 0},
+	{"the last backup is older", OFF, OFF, "api: {}\n", NULL, NULL, ERR_NONE, "", ON, 1, 2, 0},
+	{"not read yet", ON, ON, NULL, NULL, NULL, ERR_NONE, "", ON, 1, 0, 0},
+	{"does not come up", OFF, OFF, NULL, "true # no", NULL, ERR_FAILED, "said: boom; ", OFF, 2, 1, 0},
+	{"comes up with neither", OFF, OFF, NULL, "providers", NULL, ERR_FAILED, "that either", OFF, 2, 1, 0},
+	{"changed since the plan", ON, OFF, NULL, NULL, NULL, ERR_OUT_OF_SEQUENCE, "has changed", ON, 0, 0, 0},
+	{"edit not seen inside", OFF, OFF, NULL, NULL, OFF, ERR_FAILED, "does not show the edit", OFF, 1, 1, 0},
+	{"interrupted", TORN, TORN, OFF, NULL, NULL, ERR_NONE, "", ON, 1, 1, 0},
+	{"interrupted, does not come up", TORN, TORN, OFF, "true # no", NULL, ERR_FAILED, "boom", OFF, 2, 1, 0},
+	{"an earlier edit that nobody saw come up", ON, ON, OFF, "true # no", NULL, ERR_FAILED, "boom", OFF, 2, 1, 0},
+	{"not read yet, does not come up", ON, ON, NULL, "true # no", NULL, ERR_FAILED, "exited with code 3", ON, 1, 0,
+	 0},
+	/* Without the lease nothing is put back; whoever comes next finds the edit that nobody has seen come up. */
+	{"lease lost before the edit", OFF, OFF, NULL, NULL, NULL, ERR_LOCKED, "", OFF, 0, 1, 1},
+	{"lease lost before the restart", OFF, OFF, NULL, NULL, NULL, ERR_LOCKED, "", ON, 0, 1, 2},
 	{"cannot be edited", "x: &a {}\n<<: *a\n", "x: &a {}\n<<: *a\n", NULL, NULL, NULL, ERR_BLOCKED, "merge key",
-	 "x: &a {}\n<<: *a\n", 0, 0},
+	 "x: &a {}\n<<: *a\n", 0, 0, 0},
 };
 
 static struct snapshot *make_snapshot(const struct world *w, const struct apply_case *c)
@@ -164,9 +182,21 @@ __attribute__((format(printf, 2, 3))) static void ignore_progress(void *arg, con
 	(void)fmt;
 }
 
+static int before_mutation(void *arg, const char *what, struct err *err)
+{
+	struct world *w = arg;
+
+	(void)what;
+	return ++w->mutations == w->lost_at ? err_set(err, ERR_LOCKED, "the lease is lost") : 0;
+}
+
 static void check_case(struct world *w, const struct apply_case *c)
 {
-	struct cluster cluster = {.name = "lab", .traefik_api = w->standin.url, .backup_dir = w->backups, .n_hosts = 1};
+	struct cluster cluster = {.name = "lab",
+				  .traefik_api = w->standin.url,
+				  .backup_dir = w->backups,
+				  .n_hosts = 1,
+				  .engine_node = "gmktec"};
 	struct engine_options eo = {.host = w->standin.engine, .config_dir = "/nonexistent"};
 	struct resource_set *want = resource_set_new();
 	struct resource *r = resource_add(want, "traefik", "traefik");
@@ -180,11 +210,15 @@ static void check_case(struct world *w, const struct apply_case *c)
 	write_file(w->file, c->file);
 	w->breaks_on = c->breaks_on;
 	w->shows = c->shows;
-	w->restarts = 0;
+	w->lost_at = c->lost_at;
+	w->mutations = w->restarts = 0;
 	w->up = true;
-	assert_int_equal(host_open("gmktec", "127.0.0.1", &host, &err), 0);
+	assert_int_equal(host_open(&(struct host_options){.node = "gmktec", .address = "127.0.0.1"}, &host, &err), 0);
 	assert_int_equal(engine_open(&eo, &cluster.engine, &err), 0);
 	cluster.hosts = &host;
+	const struct mutation_hooks hooks = {.before = before_mutation, .arg = w};
+	engine_set_hooks(cluster.engine, hooks);
+	host_set_hooks(host, hooks);
 	struct snapshot *snap = make_snapshot(w, c);
 	struct apply a = {.cluster = &cluster,
 			  .snap = snap,
@@ -209,6 +243,95 @@ static void check_case(struct world *w, const struct apply_case *c)
 	resource_set_free(want);
 }
 
+/* keep_container_routes */
+
+#define KEPT "providers:\n  docker:\n    swarmMode: false\n  file: { directory: /dyn }\n"
+
+struct keep_case {
+	const char *name;
+	const char *routes; /* the file when it is applied; NULL: none */
+	int lost_at;
+	enum err_code code;
+	bool moved, switched;
+};
+
+static const struct keep_case keeps[] = {
+	{"moved, then switched", NULL, 0, ERR_NONE, true, true},
+	{"somebody wrote the file since the plan", "http: {}\n", 0, ERR_OUT_OF_SEQUENCE, false, false},
+	{"lease lost before the move", NULL, 1, ERR_LOCKED, false, false},
+	{"lease lost before the edit", NULL, 2, ERR_LOCKED, true, false},
+};
+
+static void check_keep(struct world *w, const struct keep_case *c)
+{
+	struct cluster cluster = {
+		.traefik_api = w->standin.url, .backup_dir = w->backups, .n_hosts = 1, .engine_node = "gmktec"};
+	struct engine_options eo = {.host = w->standin.engine, .config_dir = "/nonexistent"};
+	const struct mutation_hooks hooks = {.before = before_mutation, .arg = w};
+	struct resource_set *want = resource_set_new();
+	struct resource *r = resource_add(want, "traefik", "traefik");
+	struct change change = {.kind = &kind_traefik, .key = "traefik/traefik", .desired = r};
+	_cleanup_str_ struct str file = {0}, routes = {0};
+	struct snapshot *snap;
+	struct host *host;
+	struct err err = {0};
+
+	r->node = "gmktec";
+	json_set_bool(r->body, "swarm_mode", true);
+	json_set(r->body, "container_routes", json_pack("{s:s}", "d@docker", "d@file"));
+	write_file(w->file, KEPT);
+	unlink(w->routes);
+	if (c->routes)
+		write_file(w->routes, c->routes);
+	w->breaks_on = w->shows = NULL;
+	w->lost_at = c->lost_at;
+	w->mutations = w->restarts = 0;
+	w->up = true;
+	_cleanup_json_ json_t *docs =
+		json_pack("{s:{s:s}, s:{s:s}, s:{s:s, s:{s:b}, s:[{s:s, s:s}]}, s:{s:s}, s:[], s:[], s:{s:n}, s:{s:s, "
+			  "s:s, s:s, s:s}}",
+			  "host/gmktec", "hostname", "x", "engine/info", "Name", "x", "engine/container/traefik",
+			  "Name", "/traefik", "State", "Running", 1, "Mounts", "Destination", "/dyn", "Source", w->dir,
+			  "traefik/version", "Version", "2.11.53", "traefik/routers", "traefik/neighbours",
+			  "traefik/dynamic", "content", "traefik/static", "source", "file", "inside",
+			  "/etc/traefik/traefik.yml", "path", w->file, "content", KEPT);
+	assert_non_null(docs);
+	json_t *raw;
+	assert_int_equal(json_parse("{\"routers\": {" DOCKER_ROUTER "}}", strlen("{\"routers\": {" DOCKER_ROUTER "}}"),
+				    &raw, &err),
+			 0);
+	json_set(docs, "traefik/rawdata", raw);
+	assert_int_equal(snapshot_from_json(docs, &snap, &err), 0);
+	assert_int_equal(host_open(&(struct host_options){.node = "gmktec", .address = "127.0.0.1"}, &host, &err), 0);
+	assert_int_equal(engine_open(&eo, &cluster.engine, &err), 0);
+	cluster.hosts = &host;
+	engine_set_hooks(cluster.engine, hooks);
+	host_set_hooks(host, hooks);
+	struct apply a = {.cluster = &cluster,
+			  .snap = snap,
+			  .want = want,
+			  .progress = ignore_progress,
+			  .deadline = clock_ms() + 30000};
+
+	int rc = kind_traefik.apply(&a, &change, &err);
+	read_file(w->file, &file);
+	bool there = access(w->routes, F_OK) == 0;
+	if (there)
+		read_file(w->routes, &routes);
+	if ((rc < 0) != (c->code != ERR_NONE) || err.code != c->code)
+		fail_msg("%s: %d %s: %s", c->name, rc, err_code_name(err.code), err.msg);
+	if ((strstr(str_cstr(&routes), "rule: \"Host(`d`)\"") != NULL) != c->moved)
+		fail_msg("%s: routes are in the file: %d\n%s", c->name, !c->moved, str_cstr(&routes));
+	if ((strstr(str_cstr(&file), "swarmMode: true") != NULL) != c->switched || w->restarts != c->switched)
+		fail_msg("%s: switched: %d, %d restarts", c->name, !c->switched, w->restarts);
+	count_and_remove(w->backups);
+	unlink(w->routes);
+	snapshot_free(snap);
+	engine_close(cluster.engine);
+	host_close(host);
+	resource_set_free(want);
+}
+
 static void test_apply(void **state)
 {
 	(void)state;
@@ -218,10 +341,13 @@ static void test_apply(void **state)
 	assert_non_null(mkdtemp(w.dir));
 	snprintf(w.file, sizeof(w.file), "%s/t.yml", w.dir);
 	snprintf(w.backups, sizeof(w.backups), "%s/b", w.dir);
+	snprintf(w.routes, sizeof(w.routes), "%s/reconcile-container-routes.yml", w.dir);
 	assert_int_equal(file_mkdirs(w.backups, 0700, &err), 0);
 	traefik_standin_start(&w.standin);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		check_case(&w, &cases[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(keeps); i++)
+		check_keep(&w, &keeps[i]);
 	traefik_standin_stop(&w.standin);
 	str_free(&w.standin.log);
 	unlink(w.file);

@@ -10,7 +10,8 @@
 
 #include <cmocka.h>
 
-static const struct static_goal v2_on = {2, true}, v2_off = {2, false}, v3_on = {3, true}, v3_off = {3, false};
+static const struct static_goal v2_on = {2, true, NULL}, v2_off = {2, false, NULL}, v3_on = {3, true, NULL},
+				v3_off = {3, false, NULL};
 
 struct edit_case {
 	const char *name;
@@ -286,9 +287,53 @@ static void test_mutations(void **state)
 	assert_true(refused > 500);
 }
 
+static void test_entrypoints(void **state)
+{
+	static const struct {
+		const char *in, *out, *error;
+	} edits[] = {
+		{"entryPoints:\n  web:\n    address: :80 # all\nproviders: {docker: {swarmMode: true}}\n",
+		 "entryPoints:\n  web:\n    address: :80 # all\n  ollama:\n    address: \":11434\"\n"
+		 "providers: {docker: {swarmMode: true}}\n",
+		 NULL},
+		{"entrypoints: {Ollama: {address: ':11434'}}\nproviders: {docker: {swarmMode: true}}\n",
+		 "entrypoints: {Ollama: {address: ':11434'}}\nproviders: {docker: {swarmMode: true}}\n", NULL},
+		/* The one that Traefik has by itself stays. */
+		{"providers: {docker: {swarmMode: false}}",
+		 "providers: {docker: {swarmMode: true}}\nentryPoints:\n  http:\n    address: \":80\"\n  ollama:\n"
+		 "    address: \":11434\"\n",
+		 NULL},
+		{"entryPoints:\nproviders: {docker: {swarmMode: true}}\n",
+		 "entryPoints:\n  http:\n    address: \":80\"\n  ollama:\n    address: \":11434\"\n"
+		 "providers: {docker: {swarmMode: true}}\n",
+		 NULL},
+		{"entryPoints: {ollama: {address: ':1'}}\n", NULL, "with another address"},
+		{"entryPoints: {ollama: {}}\n", NULL, "with another address"},
+		{"entryPoints: {web: {address: ':80'}}\n", NULL, "not written as a mapping of lines"},
+	};
+	_cleanup_json_ json_t *entrypoints = json_pack("{s:s}", "ollama", ":11434");
+	const struct static_goal goal = {2, true, entrypoints};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(edits); i++) {
+		struct static_edit e = {0};
+		struct err err = {0};
+		int rc = static_edit(edits[i].in, strlen(edits[i].in), &goal, &e, &err);
+		if ((rc == 0) != (edits[i].out != NULL) || (rc < 0 && !strstr(err.msg, edits[i].error)))
+			fail_msg("%zu: %d %s", i, rc, err.msg);
+		if (rc < 0)
+			continue;
+		if (strcmp(str_cstr(&e.text), edits[i].out) != 0)
+			fail_msg("%zu:\n%s", i, str_cstr(&e.text));
+		check_result(edits[i].in, strlen(edits[i].in), &goal, &e);
+		static_edit_free(&e);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_entrypoints),
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_corpus),
 		cmocka_unit_test(test_mutations),

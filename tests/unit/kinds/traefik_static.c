@@ -120,14 +120,14 @@ static void test_yaml(void **state)
 
 /* Where */
 
-struct files {
+struct container_files {
 	const char *present[3];
 	struct str asked;
 };
 
 static int exists(void *arg, const char *path, bool *yes, struct err *err)
 {
-	struct files *f = arg;
+	struct container_files *f = arg;
 
 	(void)err;
 	str_addf(&f->asked, "%s ", path);
@@ -166,7 +166,7 @@ static void test_locate(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_json_ json_t *container = parse(cases[i].container);
-		struct files f = {.present = {cases[i].present}};
+		struct container_files f = {.present = {cases[i].present}};
 		_cleanup_free_ char *path = NULL;
 		enum static_source source;
 		struct err err;
@@ -307,7 +307,7 @@ static void test_backups(void **state)
 	}
 	_cleanup_free_ char *newest = traefik_newest_backup(dir, "edge"), *other = traefik_newest_backup(dir, "edge-2");
 	_cleanup_free_ char *expected = xasprintf("%s/%s", dir, names[1]);
-	_cleanup_free_ char *made = traefik_backup_path(dir, "edge", 1767607201);
+	_cleanup_free_ char *made = traefik_backup_path(dir, "traefik", "edge", 1767607201);
 	assert_string_equal(newest, expected);
 	assert_string_equal(made, expected);
 	assert_non_null(strstr(other, names[2]));

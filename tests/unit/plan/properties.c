@@ -3,7 +3,9 @@
  *   - the plan, applied to a model of the live state, leaves an empty plan;
  *   - nothing starts before what it refers to, whatever order workers finish in;
  *   - the same input gives the same bytes;
- *   - what is unknown, unowned or blocked is never touched.
+ *   - what is unknown, unowned or blocked is never touched;
+ *   - what is ignored keeps its live value, and does not show in fingerprints;
+ *   - of a part of the plan (--only), everything that is required is there.
  * A failing case prints its seed; SEED=n runs that one alone.
  */
 #include <stdio.h>
@@ -11,6 +13,7 @@
 
 #include "testkinds.h"
 
+#include "model/ignore.h"
 #include "plan/render.h"
 #include "plan/schedule.h"
 
@@ -57,6 +60,15 @@ static void random_refs(struct resource_set *want, struct resource *r, unsigned 
 	}
 }
 
+static const char *const ignorable[] = {"env",    "env.a",  "env[D]", "labels.b", "labels[c]", "merged.a",
+					"mode.a", "pinned", "place",  "token[D]", "wait",      "wait.a"};
+
+static void random_ignore(struct resource *r)
+{
+	while (roll(3) == 0)
+		vec_push(&r->ignore, ignorable[roll(ARRAY_SIZE(ignorable))]);
+}
+
 static void random_cluster(struct resource_set *want, struct resource_set *live)
 {
 	for (unsigned i = 0; i < N; i++) {
@@ -65,6 +77,7 @@ static void random_cluster(struct resource_set *want, struct resource_set *live)
 		if (roll(5)) {
 			struct resource *r = add(want, kinds[i % 2], name, random_body());
 			random_refs(want, r, i);
+			random_ignore(r);
 			if (roll(20) == 0)
 				resource_block(want, r, "blocked by the test");
 		}
@@ -164,14 +177,102 @@ static void render_all(const struct plan *p, struct str *out)
 	json_canonical(j, out);
 }
 
+/* The canonical text is as good as a hash. */
+static json_t *own_bodies(const struct resource_set *want)
+{
+	json_t *all = json_array();
+	for (size_t i = 0; i < resource_count(want); i++)
+		json_array_append_new(all, resource_own_body(resource_at(want, i)));
+	return all;
+}
+
+static void settle(struct resource_set *want, const struct resource_set *live)
+{
+	_cleanup_json_ json_t *before = own_bodies(want);
+	resources_settle(want, live);
+	_cleanup_json_ json_t *after = own_bodies(want);
+	assert_true(json_same(before, after));
+}
+
+static const json_t *at_path(const json_t *body, const char *path)
+{
+	_cleanup_free_ char *field = path_field(path);
+	const json_t *value = json_object_get(body, field);
+	if (!path[strlen(field)])
+		return value;
+	char member[2] = {path[strlen(field) + 1], 0};
+	return json_object_get(value, member);
+}
+
+static json_t *bodies_of(const struct resource_set *set)
+{
+	json_t *all = json_array();
+	for (size_t i = 0; i < resource_count(set); i++)
+		json_array_append_new(all, json_deep_copy(resource_at(set, i)->body));
+	return all;
+}
+
+/* before: as bodies_of(live) when all that existed then was observed. */
+static void check_ignored(const struct resource_set *want, const struct resource_set *live, const json_t *before,
+			  const bool *existed)
+{
+	for (size_t i = 0; i < resource_count(live); i++) {
+		const struct resource *l = resource_at(live, i), *w = resource_find(want, l->kind, l->name);
+		for (size_t k = 0; w && existed[i] && k < w->ignore.n; k++) {
+			_cleanup_free_ char *field = path_field(w->ignore.v[k]);
+			const json_t *value = json_object_get(w->body, field);
+			/* A field that the spec makes another type has no members to keep. */
+			if (w->ignore.v[k][strlen(field)] && value && !json_is_object(value))
+				continue;
+			const json_t *was = at_path(json_array_get(before, i), w->ignore.v[k]);
+			const json_t *is = at_path(l->body, w->ignore.v[k]);
+			assert_true(json_same(was, is));
+		}
+	}
+}
+
+static bool requires_something_outside(const struct plan *all, const struct plan *part, const struct change *c)
+{
+	const struct change *full = find_change(all, c->key);
+	for (size_t k = 0; k < full->requires.n; k++)
+		if (!find_change(part, all->changes.v[full->requires.v[k]].key))
+			return true;
+	return false;
+}
+
+static void check_part(struct plan_input *in, const struct plan *all)
+{
+	const char *const only[] = {"net/4", "svc/7", NULL};
+	in->only = only;
+	struct plan *p = plan_make(in);
+	in->only = NULL;
+	for (size_t i = 0; i < p->changes.n; i++) {
+		const struct change *c = &p->changes.v[i];
+		assert_int_not_equal(c->action, ACTION_DELETE);
+		assert_false(requires_something_outside(all, p, c));
+		for (size_t k = 0; k < c->after.n; k++)
+			assert_true(c->after.v[k] < i);
+	}
+	for (size_t i = 0; only[i]; i++) {
+		const struct change *c = find_change(all, only[i]);
+		assert_int_equal(find_change(p, only[i]) != NULL, c && c->action != ACTION_DELETE);
+	}
+	plan_free(p);
+}
+
 static void one_case(uint64_t seed)
 {
 	struct resource_set *want = resource_set_new(), *live = resource_set_new();
 	_cleanup_str_ struct str first = {0}, second = {0};
 	static const char *const adopt[] = {"svc/1", "svc/3", NULL};
+	bool existed[N];
 
 	rng = seed * 0x9e3779b97f4a7c15ULL + 1;
 	random_cluster(want, live);
+	settle(want, live);
+	_cleanup_json_ json_t *before = bodies_of(live);
+	for (size_t i = 0; i < N; i++)
+		existed[i] = resource_at(live, i)->presence == PRESENT;
 	struct plan_input in = test_input(want, live);
 	in.adopt = adopt;
 	struct plan *p = plan_make(&in), *again = plan_make(&in);
@@ -179,7 +280,9 @@ static void one_case(uint64_t seed)
 	render_all(again, &second);
 	assert_string_equal(str_cstr(&first), str_cstr(&second));
 	plan_free(again);
+	check_part(&in, p);
 	run_plan(p, live);
+	check_ignored(want, live, before, existed);
 	plan_free(p);
 
 	p = plan_make(&in);

@@ -1,7 +1,7 @@
 /*
  * The golden cases: tests/cases/<kind>/<case>/ holds spec.yaml, live.json (a
- * snapshot, model/snapshot.h) and plan.txt, the text of the plan. UPDATE_GOLDEN=1
- * rewrites plan.txt; CASE=kind/case runs one.
+ * snapshot, model/snapshot.h; case/shared: the sections of the shared state) and plan.txt, the text of the plan.
+ * UPDATE_GOLDEN=1 rewrites plan.txt; CASE=kind/case runs one.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -66,7 +66,12 @@ static void plan_case(const char *dir, struct str *out)
 	if (build_resources(spec, snap, &want, &live, &err) < 0)
 		fail_msg("%s: %s", dir, err.msg);
 	_cleanup_json_ json_t *last = json_object();
-	struct plan *p = build_plan(spec, snap, want, live, last, NULL);
+	const struct plan_facts facts = {
+		.last = last,
+		.shared = snapshot_get(snap, "case/shared", NULL),
+		.now = manager_time(snap),
+	};
+	struct plan *p = build_plan(spec, snap, want, live, &facts);
 	struct render_context ctx = {.cluster = spec_cluster(spec), .source = "spec.yaml", .engine = "live.json"};
 	render_text(p, &ctx, out);
 	plan_free(p);

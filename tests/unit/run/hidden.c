@@ -72,10 +72,11 @@ static const char troubles[] = "version: 1\n"
 			       "  share: { server: m, path: '/srv/${S}', export: { clients: [m] } }\n"
 			       "absent:\n"
 			       "  project: { compose: '${S}', node: m }\n"
-			       "  unit: { unit: '${S}', node: m }\n"
+			       "  unit: { unit: '${S}.service', node: m }\n"
 			       "  service: { service: '${S}', quiet: 1h }\n"
 			       "services: { web: { image: busybox:1 } }\n";
-static const char *const said[] = {"has not joined", "symbolic link", "Compose project", "systemd unit"};
+static const char *const said[] = {"will know node 'w' by its address", "symbolic link", "it was not looked at",
+				   "systemd unit"};
 
 /* Fields that hold one. */
 static const char *const web[] = {
@@ -167,7 +168,7 @@ static struct built build(const char *spec, const char *services)
 	}
 	if (build_resources(b.spec, b.snap, &b.want, &b.live, &err) < 0)
 		fail_msg("%s", err.msg);
-	b.plan = build_plan(b.spec, b.snap, b.want, b.live, b.last, NULL);
+	b.plan = build_plan(b.spec, b.snap, b.want, b.live, &(struct plan_facts){.last = b.last});
 	return b;
 }
 
@@ -189,7 +190,7 @@ static void check_text(const char *form, const char *text, const char *const *sa
 		fail_msg("the plan as %s says the value: …%.*s", form, 120, at - text > 80 ? at - 80 : text);
 	for (size_t i = 0; i < n; i++)
 		if (!strstr(text, says[i]))
-			fail_msg("the plan as %s does not say '%s'", form, says[i]);
+			fail_msg("the plan as %s does not say '%s': %s", form, says[i], text);
 }
 
 static void check_forms(const struct plan *p, const char *const *says, size_t n)

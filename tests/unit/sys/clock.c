@@ -36,6 +36,7 @@ static void rfc3339(void **state)
 /* Runs in a child, whose status says how it went. */
 static int wait_for_signals(int ready)
 {
+	signal(SIGHUP, SIG_DFL); /* this may run under nohup */
 	cancel_install();
 	struct pollfd fd = {.fd = cancel_fd(), .events = POLLIN};
 	if (poll(&fd, 1, 0) != 0 || cancel_requested() || write(ready, "r", 1) != 1)

@@ -87,7 +87,6 @@ static void only_regular_files(void **state)
 	const char *const odd[] = {"pipe", "/dev/null", "."};
 	for (size_t i = 0; i < ARRAY_SIZE(odd); i++) {
 		assert_int_equal(file_read(odd[i], 10, &text, &err), -1);
-		assert_int_equal(file_write_inplace(odd[i], "x", 1, &err), -1);
 	}
 	assert_int_equal(file_read("pipe", 10, &text, &err), -1);
 	assert_string_equal(err.msg, "pipe: not a regular file");
@@ -143,27 +142,9 @@ static void atomic_write_leaves_nothing_behind(void **state)
 	assert_int_equal(entries(), 1);
 }
 
-static void inplace_keeps_the_inode(void **state)
-{
-	(void)state;
-	struct stat a, b;
-	assert_int_equal(file_write_atomic("f", "a longer content", 16, 0644, &err), 0);
-	assert_int_equal(stat("f", &a), 0);
-	const char *const texts[] = {"short", "again something that is longer", ""};
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		assert_int_equal(file_write_inplace("f", texts[i], strlen(texts[i]), &err), 0);
-		assert_string_equal(content("f"), texts[i]);
-	}
-	assert_int_equal(stat("f", &b), 0);
-	assert_int_equal(a.st_ino, b.st_ino);
-	assert_int_equal(file_write_inplace("missing", "x", 1, &err), -1);
-	assert_int_equal(err.code, ERR_NOT_FOUND);
-}
-
 static void full_disk(void **state)
 {
 	(void)state;
-	struct stat st;
 	size_t n = 1 << 20;
 	char *big = xcalloc(1, n);
 
@@ -175,15 +156,8 @@ static void full_disk(void **state)
 		return; /* skip() of cmocka 1.1.5 is "not ok" for prove */
 	}
 	assert_int_equal(file_write_atomic("tiny/f", "kept", 4, 0644, &err), 0);
-	assert_int_equal(file_write_inplace("tiny/f", big, n, &err), -1);
-	assert_int_equal(err.sys, ENOSPC);
-	assert_non_null(strstr(err.msg, "nothing was changed"));
-	assert_string_equal(content("tiny/f"), "kept");
-	assert_int_equal(stat("tiny/f", &st), 0);
-	assert_true(st.st_blocks * 512 <= 4096); /* what was reserved is free again */
 	assert_int_equal(file_write_atomic("tiny/f", big, n, 0644, &err), -1);
 	assert_string_equal(content("tiny/f"), "kept");
-	assert_int_equal(file_write_inplace("tiny/f", big, 64 << 10, &err), 0);
 	assert_int_equal(chdir("tiny"), 0);
 	assert_int_equal(entries(), 1);
 	assert_int_equal(chdir(".."), 0);
@@ -219,7 +193,6 @@ int main(void)
 		TEST(atomic_write),
 		TEST(atomic_write_follows_a_link_and_keeps_the_owner),
 		TEST(atomic_write_leaves_nothing_behind),
-		TEST(inplace_keeps_the_inode),
 		TEST(full_disk),
 		TEST(directories),
 	};

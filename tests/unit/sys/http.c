@@ -452,6 +452,21 @@ static void in_time(void **state)
 	assert_int_equal(err.code, ERR_TIMEOUT);
 }
 
+/* The address of every interface is no loopback by its text, and leads here. */
+static void past_a_proxy(void **state)
+{
+	(void)state;
+	char url[128];
+
+	snprintf(url, sizeof(url), "http://0.0.0.0%s/echo", strrchr(base_url, ':'));
+	struct http_request q = {.method = "GET", .url = url, .deadline = clock_ms() + 5000};
+	assert_int_equal(http_do(h, &q, &res, &err), -1);
+	assert_int_equal(err.code, ERR_UNREACHABLE);
+	q.direct = true;
+	assert_int_equal(http_do(h, &q, &res, &err), 0);
+	assert_int_equal(res.status, 200);
+}
+
 static void redirects(void **state)
 {
 	(void)state;
@@ -514,6 +529,7 @@ int main(void)
 		TEST(too_much),
 		TEST(streams),
 		TEST(in_time),
+		TEST(past_a_proxy),
 		TEST(redirects),
 		TEST(escape),
 		TEST(cancelled),

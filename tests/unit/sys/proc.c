@@ -219,6 +219,35 @@ static void ignores_sigterm(void **state)
 	assert_true(is_gone(pid));
 }
 
+/* Whether it has begun to talk, or ended; what it says is there in the end. */
+static void its_first_words(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *script;
+		bool heard;
+	} cases[] = {
+		{"echo words; exec sleep 100", true},
+		{"exit 3", true},
+		{"echo complaint >&2; exec sleep 100", false},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct proc_options o = options(SH(cases[i].script), 9000);
+		struct proc *p;
+		int64_t start = clock_ms();
+		assert_int_equal(proc_start(&o, &p, &err), 0);
+		assert_int_equal(proc_wait_output(p, start + (cases[i].heard ? 8000 : 300)), cases[i].heard);
+		assert_true(clock_ms() - start < 8000);
+		proc_kill(p);
+	}
+	struct proc_options o = options(SH("echo first; read gone; echo second"), 9000);
+	struct proc *p;
+	assert_int_equal(proc_start(&o, &p, &err), 0);
+	assert_true(proc_wait_output(p, clock_ms() + 8000));
+	assert_int_equal(proc_finish(p, &res, &err), 0);
+	assert_string_equal(str_cstr(&res.out), "first\nsecond\n");
+}
+
 static void gets_its_grace(void **state)
 {
 	(void)state;
@@ -469,6 +498,7 @@ int main(void)
 		TEST(stdin_closed_early),
 		TEST(ends_at_the_deadline),
 		TEST(ignores_sigterm),
+		TEST(its_first_words),
 		TEST(gets_its_grace),
 		TEST(stopped_child),
 		TEST(floods_its_output),

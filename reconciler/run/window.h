@@ -1,0 +1,15 @@
+/* The spec's maintenance windows at a moment. Main thread only: the C library has one time zone for the whole process.
+ */
+#ifndef RECONCILE_RUN_WINDOW_H
+#define RECONCILE_RUN_WINDOW_H
+
+#include "spec/spec.h"
+
+/*
+ * now: seconds since the epoch by the manager's clock, which is the cluster's. *why (malloc'ed) says when the next
+ * window opens, and *opens_s in how many seconds; NULL and 0 when one is open, or the spec has none. ERR_SPEC: this
+ * machine does not know the time zone.
+ */
+int window_state(const struct spec *spec, int64_t now, char **why, int64_t *opens_s, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,4 @@
+own web --stop-grace-period 1s --update-monitor 2s "$image" sleep 1000
+until_running web
+update web --args "sh -c 'exit 3'"
+until_state web paused

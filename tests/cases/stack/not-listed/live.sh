@@ -1,0 +1,1 @@
+docker stack deploy --resolve-image never -c "$dir/stack.yml" shop >/dev/null

@@ -1,0 +1,97 @@
+#include "run/outcome.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+/* With one section in the shared state. */
+static struct safety *observed(const char *label, const char *section)
+{
+	const struct engine_options o = {.host = "unix:///nonexistent/docker.sock"};
+	struct engine *e;
+	struct safety *s;
+	struct err err = {0};
+
+	assert_int_equal(engine_open(&o, &e, &err), 0);
+	assert_int_equal(safety_new(e, "shop", &s, &err), 0);
+	engine_close(e);
+	struct snapshot *snap = snapshot_new();
+	snapshot_put(snap, "engine/info",
+		     json_pack("{s:{s:s,s:b}}", "Swarm", "LocalNodeState", "active", "ControlAvailable", 1));
+	snapshot_put(snap, "engine/configs",
+		     json_pack("[{s:s,s:{s:i},s:{s:s,s:{s:s,s:s}}}]", "ID", "abc", "Version", "Index", 7, "Spec",
+			       "Name", "reconcile-shop-state", "Labels", "io.reconcile.state", "shop", label, section));
+	assert_int_equal(safety_observe(s, snap, &err), 0);
+	snapshot_free(snap);
+	return s;
+}
+
+static bool is_failed(const char *left_out)
+{
+	struct safety *s = observed("io.reconcile.state.failed",
+				    "{\"service/gone\":{\"spec\":\"1\",\"reason\":\"no such image\",\"at\":1}}");
+	struct resource_set *want = resource_set_new(), *live = resource_set_new();
+	const struct plan_input in = {.cluster = "shop", .want = want, .live = live};
+	struct plan *p = plan_make(&in);
+
+	if (left_out)
+		vec_push(&p->left_out, left_out);
+	outcome_settled(s, p, want, live);
+	json_t *entry = safety_get(s, "failed", "service/gone");
+	bool failed = entry;
+	json_decref(entry);
+	plan_free(p);
+	resource_set_free(want);
+	resource_set_free(live);
+	safety_free(s);
+	return failed;
+}
+
+/* It never ran, so that taking it out of the spec changes nothing; back again it is a new service. */
+static void test_what_left_the_spec_has_not_failed(void **state)
+{
+	(void)state;
+	assert_false(is_failed(NULL));
+}
+
+static void test_what_is_to_be_removed_has_failed_still(void **state)
+{
+	(void)state;
+	assert_true(is_failed("service/gone"));
+}
+
+/* A run that was killed right after its change could not forget it. */
+static void test_evidence_of_what_needs_nothing_is_forgotten(void **state)
+{
+	struct safety *s =
+		observed("io.reconcile.state.gates",
+			 "{\"absent/gone\":{\"n\":1},\"absent/left\":{\"n\":1},\"unmet\":{\"route/web\":true}}");
+	struct resource_set *want = resource_set_new(), *live = resource_set_new();
+	const struct plan_input in = {.cluster = "shop", .want = want, .live = live};
+	struct plan *p = plan_make(&in);
+
+	(void)state;
+	vec_push(&p->left_out, "absent/left");
+	outcome_settled(s, p, want, live);
+	_cleanup_json_ json_t *gone = safety_get(s, "gates", "absent/gone"),
+			      *left = safety_get(s, "gates", "absent/left"), *unmet = safety_get(s, "gates", "unmet");
+	assert_null(gone);
+	assert_non_null(left);
+	assert_non_null(unmet);
+	plan_free(p);
+	resource_set_free(want);
+	resource_set_free(live);
+	safety_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_left_the_spec_has_not_failed),
+		cmocka_unit_test(test_what_is_to_be_removed_has_failed_still),
+		cmocka_unit_test(test_evidence_of_what_needs_nothing_is_forgotten),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
