@@ -29,6 +29,10 @@ code() { # HOST PORT
 	curl -s -m 5 -o /dev/null -w '%{http_code}' -H "Host: $1" "http://127.0.0.1:$2/api/version"
 }
 
+routed() {
+	! reconcile --dry-run | grep -q 'waiting  route/ollama'
+}
+
 clean() {
 	docker service rm ollama >/dev/null 2>&1
 	docker rm -f traefik haproxy hadith-ollama autoscaler whoami >/dev/null 2>&1
@@ -63,7 +67,9 @@ migrate() { # TRAEFIK-IMAGE PROVIDER
 		t_like "$image: the swarm provider is there" "$(cat "$static")" 'swarm:'
 	fi
 
+	# Gates come after what is needed: first the servers of the route are checked.
 	sed -i '/accept:/d' "$t_dir/cluster.yaml"
+	t_retry 60 routed
 	t_run reconcile --dry-run
 	t_like "$image: what still points at HAProxy is named, with its file" "$t_out" \
 		"blocked +absent/haproxy.*Traefik's service stats@file \(http://haproxy:8404, from /etc/traefik/dynamic_conf.yml\)"

@@ -289,8 +289,13 @@ t_is "a met one releases it" "$t_status $(is_old_there)" "0 0"
 t_run reconcile --yes
 t_is "the next run changes nothing" "$t_status $(mutations)" "0 "
 t_is "and asks nothing more" "$(grep -c 'tasks.web' "$trace")" 0
+is_ready() {
+	[ "$(docker node inspect -f '{{.Status.State}}' hppavilion)" = ready ]
+}
+t_retry 60 is_ready
 t_run verify --json
 t_like "verify still does" "$t_status $(seen ready)" '^0 ok: .*HTTP 200'
+[ "$t_status" = 0 ] || t_show_run
 
 kill "${servers[@]}"
 wait "${servers[@]}" 2>/dev/null || :
