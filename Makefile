@@ -110,7 +110,7 @@ fuzz-replay: $(BUILD)/tests/fuzz/spec_fuzz $(BUILD)/tests/fuzz/traefik_edit_fuzz
 
 # What needs neither root nor a cluster.
 check-unit:
-	$(Q)$(MAKE) --no-print-directory $(SAN) check-unit-run
+	$(Q)$(MAKE) -j$(shell nproc) --no-print-directory $(SAN) check-unit-run
 check-unit-run: unit-bins fuzz-replay
 	BUILD=$(BUILD) prove tests/lint/*.t
 	$(BUILD)/tests/fuzz/spec_fuzz tests/fuzz/corpus/spec tests/cases/spec
@@ -119,10 +119,10 @@ check-unit-run: unit-bins fuzz-replay
 
 # A real dockerd in namespaces of its own; needs root.
 check-e2e:
-	$(Q)$(MAKE) --no-print-directory $(SAN) check-e2e-run
+	$(Q)$(MAKE) -j$(shell nproc) --no-print-directory $(SAN) check-e2e-run
 # The last ones take longest: they go first, so that none is alone at the end.
 check-e2e-run: all $(BUILD)/tests/e2e/gen $(BUILD)/tests/unit/kinds/swarm_engine
-	T_STDERR=9 BUILD=$(BUILD) prove -j $(TEST_JOBS) $(if $(V),-v) $(or $(T),$(shell ls -r tests/e2e/*.t)) 9>&2
+	T_STDERR=9 BUILD=$(BUILD) prove --timer -j $(TEST_JOBS) $(if $(V),-v) $(or $(T),$(shell ls -r tests/e2e/*.t)) 9>&2
 
 # The same cluster as virtual machines with systemd and a kernel's NFS; needs root.
 check-vm:

@@ -73,7 +73,9 @@ int target_open(const struct target_args *a, struct target *t, struct err *err)
 
 void target_close(struct target *t)
 {
-	engine_close(t->engine);
+	if (!t->session)
+		engine_close(t->engine);
+	session_close(t->session);
 	spec_free(t->spec);
 	origin_close(t->origin);
 	free(t->cluster);
@@ -83,7 +85,16 @@ void target_close(struct target *t)
 int target_engine(struct target *t, struct err *err)
 {
 	const struct engine_options o = {.host = t->args->host};
-	return t->engine ? 0 : engine_open(&o, &t->engine, err);
+
+	if (t->engine)
+		return 0;
+	if (!t->spec)
+		return engine_open(&o, &t->engine, err);
+	if (session_open(t->spec, o.host, false, &t->session, err) < 0 ||
+	    session_require_answer(t->session, t->spec, err) < 0)
+		return -1;
+	t->engine = t->session->cluster.engine;
+	return 0;
 }
 
 int target_now(struct target *t, int64_t deadline, int64_t *now, struct err *err)

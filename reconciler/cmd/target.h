@@ -18,6 +18,7 @@
 #include "client/engine/engine.h"
 #include "cmd/cmd.h"
 #include "run/origin.h"
+#include "run/session.h"
 
 struct target_args {
 	struct source_args source;
@@ -43,9 +44,10 @@ struct target {
 	const struct target_args *args;
 	char *cluster;
 	char *state_dir;
-	struct origin *origin; /* NULL with --cluster */
-	struct spec *spec;     /* NULL with --cluster */
-	struct engine *engine; /* after target_engine */
+	struct origin *origin;   /* NULL with --cluster */
+	struct spec *spec;       /* NULL with --cluster */
+	struct session *session; /* what leads to the spec's nodes, after target_engine; NULL with --cluster */
+	struct engine *engine;   /* after target_engine */
 };
 
 /* Reads the spec unless there is --cluster; its errors are printed, and the message says that --cluster does without.
@@ -53,7 +55,10 @@ struct target {
 int target_open(const struct target_args *a, struct target *t, struct err *err) MUST_CHECK;
 void target_close(struct target *t);
 
-/* Opens the engine (no call is made yet); nothing when it is open. */
+/*
+ * Opens the engine; nothing when it is open. Of a spec it is that which `apply` would take, or, when that does not
+ * answer and nobody said which one, the first manager's that does; with --cluster what docker would take.
+ */
 int target_engine(struct target *t, struct err *err) MUST_CHECK;
 /* Seconds since the epoch by the manager's clock, by which suspensions end. Opens the engine. */
 int target_now(struct target *t, int64_t deadline, int64_t *now, struct err *err) MUST_CHECK;

@@ -56,43 +56,60 @@ static void take_engine(struct session *s, const struct host *h, struct engine *
 	s->channel = channel;
 }
 
-/* The first manager that answers; when none does, the first: what is wrong with it is seen when it is observed. */
-static int use_manager(struct session *s, const struct spec *spec, struct err *err)
+static bool answers(struct engine *e)
 {
-	for (int answering = 1; answering >= 0; answering--) {
-		for (size_t i = 0; i < s->hosts.n; i++) {
-			struct host_channel *channel;
-			struct engine *engine;
-			struct err ignored;
-			if (!is_manager(node_of(spec, host_node(s->hosts.v[i]))))
-				continue;
-			if (host_engine(s->hosts.v[i], &channel, &engine, err) < 0)
-				return -1;
-			if (!answering || engine_negotiate(engine, clock_ms() + MANAGER_TIMEOUT_MS, &ignored) == 0) {
-				take_engine(s, s->hosts.v[i], engine, channel);
-				return 0;
-			}
+	struct err ignored;
+	return engine_negotiate(e, clock_ms() + MANAGER_TIMEOUT_MS, &ignored) == 0;
+}
+
+/* The first manager but the one at hand; answering: that answers. *taken false: there is none. */
+static int use_manager(struct session *s, const struct spec *spec, bool answering, bool *taken, struct err *err)
+{
+	*taken = false;
+	for (size_t i = 0; i < s->hosts.n && !*taken; i++) {
+		struct host_channel *channel;
+		struct engine *engine;
+		const char *node = host_node(s->hosts.v[i]);
+		if (!is_manager(node_of(spec, node)) || str_eq(node, s->cluster.engine_node))
+			continue;
+		if (host_engine(s->hosts.v[i], &channel, &engine, err) < 0)
+			return -1;
+		*taken = !answering || answers(engine);
+		if (*taken) {
+			take_engine(s, s->hosts.v[i], engine, channel);
+		} else {
 			engine_close(engine);
 			host_channel_close(channel);
 		}
 	}
-	return 0; /* no manager is declared: the plan says so */
+	return 0;
 }
 
 static int choose_engine(struct session *s, const struct spec *spec, const char *docker_host, struct err *err)
 {
 	const struct engine_options eo = {.host = docker_host};
 	const struct host *local = local_host(s);
+	bool taken;
 
 	if (engine_open(&eo, &s->cluster.engine, err) < 0)
 		return -1;
 	s->engine_given = !engine_is_default(s->cluster.engine) || s->hosts.n == 0;
-	if (!s->engine_given && !(local && is_manager(node_of(spec, host_node(local)))))
-		return use_manager(s, spec, err);
+	if (!s->engine_given && !(local && is_manager(node_of(spec, host_node(local))))) {
+		if (use_manager(s, spec, true, &taken, err) < 0)
+			return -1;
+		/* What is wrong with the first is seen when it is observed; when none is declared the plan says so. */
+		return taken ? 0 : use_manager(s, spec, false, &taken, err);
+	}
 	/* A socket may lead to another machine: session_reconsider sees that. */
 	if (local && str_starts(engine_address(s->cluster.engine), "unix://"))
 		s->cluster.engine_node = host_node(local);
 	return 0;
+}
+
+int session_require_answer(struct session *s, const struct spec *spec, struct err *err)
+{
+	bool taken;
+	return s->engine_given || answers(s->cluster.engine) ? 0 : use_manager(s, spec, true, &taken, err);
 }
 
 int session_open(const struct spec *spec, const char *docker_host, bool accept_new_hosts, struct session **out,

@@ -35,6 +35,12 @@ int session_open(const struct spec *spec, const char *docker_host, bool accept_n
 void session_close(struct session *s);
 
 /*
+ * For who makes no observation: when the engine says nothing and nobody said that it has to be this one, the first
+ * manager's that answers is taken; when none does, it stays.
+ */
+int session_require_answer(struct session *s, const struct spec *spec, struct err *err) MUST_CHECK;
+
+/*
  * After an observation, which cost nothing more: when the engine turns out not to be a manager's that works, but that
  * of another manager of the spec is, or a swarm is to be created and another node is to do it, the session takes that
  * one. *changed: what was observed is to be observed again. Each manager is taken once.

@@ -269,8 +269,10 @@ t_is "there are three" "$(managers)" 3
 lab-node hpr bash -c 'umask 077; mkdir -p /root/.ssh; tar -C /root/.ssh -xf -' < <(tar -C /root/.ssh -cf - .)
 cp "$cluster" "$BUILD/41-swarm.yaml"
 t_run lab-node hpr env -u DOCKER_HOST "$RECONCILE" --dry-run --detailed-exitcode "$BUILD/41-swarm.yaml"
-rm -f "$BUILD/41-swarm.yaml"
 t_like "run on a worker, a manager is asked" "$t_status $t_out" '^0 .*against node gmktec.*No changes'
+t_run lab-node hpr env -u DOCKER_HOST "$RECONCILE" status "$BUILD/41-swarm.yaml"
+t_like "also for its status" "$t_out" 'at node gmktec.*wsasus +ready'
+rm -f "$BUILD/41-swarm.yaml"
 
 lab-fault gmktec dockerd kill
 another_leads() { # after an election
@@ -279,6 +281,14 @@ another_leads() { # after an election
 }
 t_ok "the first manager is gone, another leads" t_retry 60 another_leads
 sed -i 's/disk: ssd/disk: fast/' "$cluster"
+t_run timeout 60 "$RECONCILE" suspend --reason 'it burns' "$cluster"
+t_like "suspended while the first manager is gone" "$t_status $t_out" '^0 cluster four is suspended'
+pass
+t_like "no change while it is suspended" "$t_status $t_out" '^5 .*it burns'
+t_run timeout 60 "$RECONCILE" status "$cluster"
+t_like "its status is told" "$t_out" 'at node (hppavilion|wsasus).*it burns.*gmktec +down'
+t_run timeout 60 "$RECONCILE" resume "$cluster"
+t_is "resumed" "$t_status" 0 || t_show_run
 pass
 t_like "another manager is used" "$t_status $t_out" '^3 .*against node (hppavilion|wsasus)'
 t_is "and the change is made there" \
