@@ -325,6 +325,11 @@ look_package() {
 	if command -v dockerd >/dev/null || [ -S /var/run/docker.sock ]; then
 		echo dockerd
 	fi
+	# Without the parser no container starts where the kernel has AppArmor switched on.
+	if [ -d /sys/kernel/security/apparmor ] && [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ] &&
+		! command -v apparmor_parser >/dev/null && ! [ -x /sbin/apparmor_parser ]; then
+		echo 'no apparmor_parser'
+	fi
 	# shellcheck disable=SC2086
 	set -- $1
 	if [ -r /var/lib/dpkg/status ]; then

@@ -64,8 +64,10 @@ static void collect(struct collected *c, const struct spec *spec, const struct s
 {
 	const struct snode *nfs = snode_get(spec_root(spec), "nfs"), *own = snode_get(node, "packages");
 
-	if (spec_wants_swarm(spec))
+	if (spec_wants_swarm(spec)) {
 		add(c, "docker.io", node->key_mark);
+		add(c, "apparmor", node->key_mark);
+	}
 	for (size_t i = 0; i < snode_count(nfs); i++) {
 		const struct snode *n = nfs->items[i], *export = snode_get(n, "export");
 		if (export && str_eq(snode_str(n, "server"), node->key))
@@ -116,6 +118,7 @@ static void needs(const struct spec *spec, struct wants *w)
 struct seen {
 	enum { MANAGER_NONE, MANAGER_APT, MANAGER_RPM } manager;
 	bool engine;       /* dockerd or its socket, in whatever form */
+	bool no_parser;    /* of AppArmor, which the kernel has switched on: no container starts (seen with docker.io) */
 	json_t *installed; /* by name; true: whole, false: unpacked, half configured, … */
 };
 
@@ -147,6 +150,8 @@ static void see(struct seen *s, const char *text)
 			s->manager = MANAGER_RPM;
 		else if (strcmp(line, "dockerd") == 0)
 			s->engine = true;
+		else if (strcmp(line, "no apparmor_parser") == 0)
+			s->no_parser = true;
 		else if (str_starts(line, "Package: "))
 			name = line + strlen("Package: ");
 		else if (str_starts(line, "Status: "))
@@ -158,6 +163,8 @@ static bool is_there(const struct seen *s, const char *package)
 {
 	const json_t *known = json_object_get(s->installed, s->manager == MANAGER_RPM ? rpm_name(package) : package);
 
+	if (strcmp(package, "apparmor") == 0)
+		return !s->no_parser;
 	/* Debian's own, not whole: not there. Another one's engine is in no list. */
 	return known ? json_is_true(known) : s->engine && strcmp(package, "docker.io") == 0;
 }
