@@ -295,22 +295,6 @@ static int start_containers(struct apply *a, const json_t *kept, struct err *err
 	return 0;
 }
 
-static int count_tasks(struct apply *a, const char *id, size_t *n, struct err *err)
-{
-	_cleanup_json_ json_t *filters =
-		json_pack("{s:{s:b},s:{s:b}}", "service", id, 1, "desired-state", "running", 1);
-	_cleanup_json_ json_t *tasks = NULL;
-	const json_t *task;
-	size_t i;
-
-	if (engine_list(a->cluster->engine, a->deadline, "/tasks", filters, &tasks, err) < 0)
-		return -1;
-	*n = 0;
-	json_array_foreach (tasks, i, task)
-		*n += str_eq(json_str(json_object_get(task, "Status"), "State"), "running");
-	return 0;
-}
-
 static int start_service(struct apply *a, const json_t *kept, struct err *err)
 {
 	const char *id = json_str(kept, "id");
@@ -320,7 +304,7 @@ static int start_service(struct apply *a, const json_t *kept, struct err *err)
 	if (absent_service_start(a, id, json_int(kept, "replicas", 0), err) < 0)
 		return err_wrap(err, "start service %s", json_str(kept, "service"));
 	for (;;) {
-		if (count_tasks(a, id, &running, err) < 0)
+		if (engine_count_running(a->cluster->engine, a->deadline, "service", id, &running, err) < 0)
 			return -1;
 		a->progress(a->progress_arg, "%zu/%zu tasks running", running, wanted);
 		if (running >= wanted)

@@ -434,23 +434,6 @@ static void overlay(struct apply *a, const struct resource *desired, json_t *spe
 	}
 }
 
-static int count_tasks(struct apply *a, const char *id, size_t *n, struct err *err)
-{
-	_cleanup_json_ json_t *tasks = NULL;
-	_cleanup_str_ struct str filters = {0};
-	_cleanup_free_ char *text = xasprintf("{\"node\":[\"%s\"]}", id);
-	const json_t *task;
-	size_t i;
-
-	engine_escape(text, &filters);
-	if (engine_get(a->cluster->engine, a->deadline, &tasks, err, "/tasks?filters=%s", str_cstr(&filters)) < 0)
-		return -1;
-	*n = 0;
-	json_array_foreach (tasks, i, task)
-		*n += str_eq(json_str(json_object_get(task, "Status"), "State"), "running");
-	return 0;
-}
-
 /* What is still to come before the change has taken effect; "" when it has. Appends. */
 static int pending(struct apply *a, const struct change *c, const char *id, struct str *out, struct err *err)
 {
@@ -463,7 +446,7 @@ static int pending(struct apply *a, const struct change *c, const char *id, stru
 	if (change_has_field(c, "role") && json_is_object(json_object_get(node, "ManagerStatus")) != manager)
 		str_adds(out, manager ? "it is becoming a manager" : "it is giving up its manager role");
 	if (change_has_field(c, "availability") && str_eq(json_str(c->desired->body, "availability"), "drain")) {
-		if (count_tasks(a, id, &tasks, err) < 0)
+		if (engine_count_running(a->cluster->engine, a->deadline, "node", id, &tasks, err) < 0)
 			return -1;
 		if (tasks > 0)
 			str_addf(out, "%s%zu tasks still run on it", out->len ? ", " : "", tasks);

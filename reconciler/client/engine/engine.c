@@ -472,6 +472,21 @@ int engine_list(struct engine *e, int64_t deadline, const char *path, const json
 	return engine_get(e, deadline, out, err, "%s?filters=%s", path, str_cstr(&query));
 }
 
+int engine_count_running(struct engine *e, int64_t deadline, const char *filter, const char *value, size_t *n,
+			 struct err *err)
+{
+	_cleanup_json_ json_t *filters = json_pack("{s:{s:b}}", filter, value, 1), *tasks = NULL;
+	json_t *task;
+	size_t i;
+
+	if (engine_list(e, deadline, "/tasks", filters, &tasks, err) < 0)
+		return -1;
+	*n = 0;
+	json_array_foreach (tasks, i, task)
+		*n += str_eq(json_str(json_object_get(task, "Status"), "State"), "running");
+	return 0;
+}
+
 int engine_get_with_auth(struct engine *e, int64_t deadline, const char *auth, json_t **out, struct err *err,
 			 const char *path)
 {

@@ -46,28 +46,11 @@ int drain_set(struct apply *a, const char *node_id, const char *availability, ch
 	}
 }
 
-static int count_tasks(struct apply *a, const char *node_id, size_t *n, struct err *err)
-{
-	_cleanup_free_ char *text = xasprintf("{\"node\":[\"%s\"]}", node_id);
-	_cleanup_json_ json_t *tasks = NULL;
-	_cleanup_str_ struct str filters = {0};
-	const json_t *task;
-	size_t i;
-
-	engine_escape(text, &filters);
-	if (engine_get(a->cluster->engine, soon(a->deadline), &tasks, err, "/tasks?filters=%s", str_cstr(&filters)) < 0)
-		return -1;
-	*n = 0;
-	json_array_foreach (tasks, i, task)
-		*n += str_eq(json_str(json_object_get(task, "Status"), "State"), "running");
-	return 0;
-}
-
 int drain_wait(struct apply *a, const char *node_id, int64_t deadline, struct err *err)
 {
 	for (;;) {
 		size_t n;
-		if (count_tasks(a, node_id, &n, err) < 0)
+		if (engine_count_running(a->cluster->engine, soon(a->deadline), "node", node_id, &n, err) < 0)
 			return -1;
 		if (n == 0)
 			return 0;
