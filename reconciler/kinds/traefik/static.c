@@ -17,7 +17,9 @@ bool static_is_true(const char *text)
 }
 
 /* Keys of the state; also the settings of a provider that matter here. */
-static const char *const settings[] = {"network", "swarmMode", "swarmModeRefreshSeconds"};
+static const char *const settings[] = {"endpoint", "network", "swarmMode", "swarmModeRefreshSeconds"};
+/* Those of them that v3 does not start with. */
+static const char *const v2_settings[] = {"swarmMode", "swarmModeRefreshSeconds"};
 
 static void assign(json_t *state, const char *provider, const char *setting, const char *value)
 {
@@ -230,9 +232,9 @@ json_t *static_body(const json_t *state, int major)
 	if (json_bool(state, "swarm"))
 		json_set_bool(body, "swarm_mode", true);
 	json_t *keys = json_object();
-	for (size_t i = 1; i < ARRAY_SIZE(settings); i++) {
-		add_v2_key(keys, state, "docker", settings[i]);
-		add_v2_key(keys, state, "swarm", settings[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(v2_settings); i++) {
+		add_v2_key(keys, state, "docker", v2_settings[i]);
+		add_v2_key(keys, state, "swarm", v2_settings[i]);
 	}
 	if (json_object_size(keys) > 0)
 		json_set(body, "v2_keys", keys);

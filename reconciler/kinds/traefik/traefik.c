@@ -177,25 +177,85 @@ static void check_ports(struct decode *d, struct resource *r, const struct traef
 }
 
 /* Labels name the network; this default only counts for services without the label (FACTS G7). */
-static void note_bridge(struct decode *d, struct resource *r, const struct traefik_view *v)
+static void note_network(struct decode *d, struct resource *r, const char *network)
 {
-	const json_t *content = json_object_get(v->doc, "content");
-	_cleanup_json_ json_t *state = NULL;
+	const json_t *networks, *found = NULL;
 	_cleanup_free_ char *why = NULL;
 	json_t *n;
 	size_t i;
+
+	networks = node_engine_get(d->snap, r->node, "networks", &why);
+	json_array_foreach ((json_t *)networks, i, n)
+		if (str_eq(json_str(n, "Name"), network))
+			found = n;
+	bool declared = snode_get(snode_get(spec_root(d->spec), "networks"), network) != NULL;
+	if (networks && !declared && (!found || str_eq(json_str(found, "Driver"), "bridge")))
+		resource_note(d->out, r,
+			      "Traefik's default network '%s' %s: services without a network label of their own are "
+			      "not reached",
+			      network, found ? "is a bridge, which no service is on" : "does not exist");
+}
+
+/* In images /var/run is /run. */
+static const char *socket_name(const char *path)
+{
+	return str_starts(path, "/var/run/") ? path + strlen("/var") : path;
+}
+
+/* The socket itself, or a directory that it is in. */
+static bool has_socket(const json_t *container, const char *path)
+{
+	json_t *mount;
+	size_t i;
+
+	path = socket_name(path);
+	json_array_foreach (json_object_get(container, "Mounts"), i, mount) {
+		const char *destination = json_str(mount, "Destination");
+		_cleanup_free_ char *at = xasprintf("%s/", destination ? destination : "");
+		const char *inside = socket_name(at);
+		if (strncmp(inside, path, strlen(inside) - 1) == 0 && strchr("/", path[strlen(inside) - 1]))
+			return true;
+	}
+	return false;
+}
+
+/* Whom it asks about Swarm: a socket that is not there, or a worker's, can tell it nothing. */
+static void check_socket(struct decode *d, struct resource *r, const struct traefik_view *v, const json_t *state)
+{
+	const char *provider = v->goal.major >= 3 ? "swarm" : "docker";
+	_cleanup_free_ char *key = xasprintf("%s.endpoint", provider);
+	const char *endpoint = json_str(state, key), *path;
+	const struct snode *node = snode_get(snode_get(spec_root(d->spec), "nodes"), r->node);
+
+	endpoint = endpoint ? endpoint : "unix:///var/run/docker.sock";
+	if (!v->goal.swarm_mode || !str_starts(endpoint, "unix://"))
+		return;
+	path = endpoint + strlen("unix://");
+	if (!has_socket(v->container, path))
+		resource_block(d->out, r,
+			       "Traefik asks Docker at %s, which container '%s' does not have: start it anew with -v "
+			       "/var/run/docker.sock:%s:ro, or set providers.%s.endpoint, then look again",
+			       endpoint, r->name, path, provider);
+	else if (!str_eq(snode_str(node, "role"), "manager"))
+		resource_block(d->out, r,
+			       "Traefik asks the Docker Engine of node '%s', which is a worker, and only managers can "
+			       "tell what services there are: run Traefik on a manager, or let providers.%s.endpoint "
+			       "lead to one",
+			       r->node, provider);
+}
+
+static void check_provider(struct decode *d, struct resource *r, const struct traefik_view *v)
+{
+	const json_t *content = json_object_get(v->doc, "content");
+	_cleanup_json_ json_t *state = NULL;
 
 	if (v->source != STATIC_FILE ||
 	    static_read_yaml(json_string_value(content), json_string_length(content), &state, NULL) < 0)
 		return;
 	const char *network = json_str(state, v->goal.major >= 3 ? "swarm.network" : "docker.network");
-	json_array_foreach (node_engine_get(d->snap, r->node, "networks", &why), i, n)
-		if (network && str_eq(json_str(n, "Name"), network) && str_eq(json_str(n, "Driver"), "bridge"))
-			resource_note(d->out, r,
-				      "Traefik's default network '%s' is a bridge, which no service is on: services "
-				      "without a "
-				      "network label of their own are not reached",
-				      network);
+	if (network)
+		note_network(d, r, network);
+	check_socket(d, r, v, state);
 }
 
 static void decode_container(struct decode *d, const struct snode *traefik, const struct snode *mode)
@@ -222,7 +282,7 @@ static void decode_container(struct decode *d, const struct snode *traefik, cons
 		if (snode_bool(traefik, "keep_container_routes", false))
 			keep_container_routes(d, r, &v);
 		check_edit(d, r, &v);
-		note_bridge(d, r, &v);
+		check_provider(d, r, &v);
 	}
 	check_ports(d, r, &v);
 	traefik_view_free(&v);
