@@ -29,6 +29,22 @@ code() { # HOST PORT
 	curl -s -m 5 -o /dev/null -w '%{http_code}' -H "Host: $1" "http://127.0.0.1:$2/api/version"
 }
 
+verify() { # OPTION...
+	"$RECONCILE" verify "$@" "$t_dir/cluster.yaml"
+}
+
+replicas() {
+	docker ps -q --filter label=com.docker.swarm.service.name=ollama | wc -l
+}
+
+# What one of the replicas sends to itself by its own address is refused; others reach it.
+deaf_to_itself() { # -A, and with -D no more
+	local one
+	one=$(docker ps -q --filter label=com.docker.swarm.service.name=ollama | sort | head -n 1)
+	nsenter -t "$(docker inspect -f '{{.State.Pid}}' "$one")" -n iptables "$1" OUTPUT -o lo ! -d 127.0.0.1 -p tcp --dport 11434 \
+		-j REJECT --reject-with tcp-reset
+}
+
 routed() {
 	! reconcile --dry-run | grep -q 'waiting  route/ollama'
 }
@@ -86,6 +102,14 @@ migrate() { # TRAEFIK-IMAGE PROVIDER
 	t_like "$image: the export is read-only, host by host" "$(exportfs -s)" '10\.99\.0\.2\([^)]*ro,'
 	t_unlike "$image: not to a network any more" "$(exportfs -s)" '10\.0\.0\.0/24'
 
+	t_run verify
+	t_like "$image: each replica is asked by itself" "$t_status $t_out" "^0 .*route/ollama .*asked by themselves: $(replicas) of $(replicas)"
+	deaf_to_itself -A
+	t_run verify --timeout 0
+	t_like "$image: which finds one that others hide" "$t_status $t_out" \
+		"^1 .*route/ollama .*the replica on node 'gmktec': GET http://[0-9.]+:11434/api/version from within its own network: .*refused"
+	deaf_to_itself -D
+
 	t_run reconcile --dry-run --detailed-exitcode
 	t_is "$image: nothing is left to do" "$t_status" 0
 	t_run reconcile --yes
@@ -99,6 +123,6 @@ for v in 2 3; do
 	if [ -n "${!variable:-}" ]; then
 		migrate "lab/traefik:v$v" "$([ "$v" = 2 ] && echo docker || echo swarm)"
 	else
-		t_skip "$variable is not set: real Traefik v$v was not tried" 22
+		t_skip "$variable is not set: real Traefik v$v was not tried" 24
 	fi
 done

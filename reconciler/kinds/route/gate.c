@@ -1,5 +1,6 @@
 #include "kinds/route/gate.h"
 
+#include "kinds/route/replicas.h"
 #include "kinds/route/request.h"
 #include "kinds/traefik/reach.h"
 #include "kinds/traefik/traefik.h"
@@ -282,6 +283,32 @@ static int ask_all(struct look *l)
 	return rc;
 }
 
+/* A replica that cannot be asked is no reason to wait: Traefik says that it is UP. */
+static int ask_replicas(struct look *l)
+{
+	struct route_replicas r;
+	struct err why = {0};
+	struct str seen = {0};
+	int rc = 1;
+
+	if (route_ask_replicas(l->a, l->route, l->tasks, l->balancer, &r, l->err) < 0)
+		return -1;
+	if (r.wrong) {
+		err_set(&why, ERR_FAILED, "%s", r.wrong);
+		rc = hold(l, &why);
+	} else {
+		str_addf(&seen,
+			 "it answers through its entrypoints, every server is up; replicas asked by themselves: %zu of "
+			 "%zu",
+			 r.answered, r.running);
+		if (r.unseen)
+			str_addf(&seen, " (%s)", r.unseen);
+		*l->g = (struct gate){.met = true, .reason = str_steal(&seen)};
+	}
+	route_replicas_free(&r);
+	return rc;
+}
+
 int route_gate(struct apply *a, const struct change *c, bool dry, struct gate *g, struct err *err)
 {
 	struct look l = {.a = a, .route = c->desired, .g = g, .err = err};
@@ -295,7 +322,7 @@ int route_gate(struct apply *a, const struct change *c, bool dry, struct gate *g
 		rc = ask_all(&l);
 	}
 	if (rc > 0)
-		*g = (struct gate){.met = true};
+		rc = ask_replicas(&l);
 	look_free(&l);
 	return rc < 0 ? -1 : 0;
 }

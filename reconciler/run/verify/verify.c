@@ -127,8 +127,7 @@ static void check_gate(struct verifying *v, const char *key)
 	const char *reason = json_str(gate, "reason");
 
 	if (json_bool(gate, "met"))
-		add(v, key, STATE_OK, false, "%s",
-		    reason ? reason : "it answers through its entrypoints, and every server is up");
+		add(v, key, STATE_OK, false, "%s", reason ? reason : "it holds");
 	else if (!gate)
 		add(v, key, STATE_UNKNOWN, false, "it was not asked");
 	else

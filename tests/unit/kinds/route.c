@@ -2,6 +2,7 @@
 #include "kinds/cluster.h"
 #include "kinds/kinds.h"
 #include "kinds/route/gate.h"
+#include "kinds/route/replicas.h"
 #include "kinds/route/request.h"
 #include "kinds/route/route.h"
 #include "sys/clock.h"
@@ -421,6 +422,28 @@ static void check_gate(const struct gate_case *c)
 	str_free(&w.standin.log);
 }
 
+/* Where Traefik reaches a task. */
+static void test_replica_addresses(void **state)
+{
+	static const struct {
+		const char *task, *balancer, *address; /* NULL: nowhere */
+	} cases[] = {
+		{TASK("running", "10.0.0.3"), TWO_UP, "10.0.0.3"},
+		{TASK("running", "10.0.0.30"), TWO_UP, NULL},
+		{TASK("running", "10.0.0.3"), "{}", NULL},
+		{TASK("running", "fd00::3"), SERVERS("[fd00::3]:80\": \"UP"), "fd00::3"},
+		{"{\"Status\": {\"State\": \"running\"}}", TWO_UP, "127.0.0.1"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_json_ json_t *task = parse(cases[i].task), *balancer = parse(cases[i].balancer);
+		_cleanup_free_ char *address = route_replica_address(task, balancer);
+		if (!str_eq(address, cases[i].address))
+			fail_msg("%zu: %s", i, address);
+	}
+}
+
 static void test_gate(void **state)
 {
 	(void)state;
@@ -436,6 +459,7 @@ int main(void)
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_judge),
 		cmocka_unit_test(test_missing_entrypoint),
+		cmocka_unit_test(test_replica_addresses),
 		cmocka_unit_test(test_gate),
 		cmocka_unit_test(test_router),
 		cmocka_unit_test(test_rules),
