@@ -2,8 +2,8 @@
 #
 # Killed (SIGKILL) before and after every single change of HAProxy's removal, as a Compose project and as a Swarm
 # service, and of its end after `keep`, and of the rollback: the next run goes on to the same end, the one after it
-# changes nothing, and a rollback starts again what ran before, with the restart policy that it had. Each run tries every
-# third place, beginning with a random one; EVERY=1 tries all.
+# changes nothing, and a rollback starts again what ran before, with the restart policy that it had. A run
+# tries some of the places, EVERY=1 all (lib.sh, t_sample_start).
 #
 # KILL_AT="3 3+" PART="back compose" tries these places of this part only.
 
@@ -15,9 +15,8 @@ t_in_labs 2
 # shellcheck source=tests/e2e/haproxy.sh
 . "$t_root/tests/e2e/haproxy.sh"
 
-shard=${T_SHARD:-0} shards=${T_SHARDS:-1} turn=0 every=${EVERY:-3}
-first=$((RANDOM % every))
-t_diag "EVERY=$every, the first place is $first"
+turn=0
+t_sample_start
 
 before() { # FORM
 	clean
@@ -138,7 +137,7 @@ each_place() { # FUNCTION FORM AT-LEAST
 	for ((k = 1; k < 40; k++)); do
 		for place in "$k" "$k+"; do
 			n=$((n + 1))
-			((n % shards == shard && n / shards % every == first)) || continue
+			t_sampled "$n" || continue
 			"$1" "$2" "$place" || break 2
 		done
 	done

@@ -2,11 +2,12 @@
 #
 # Killed (SIGKILL) before and after every single change of a run, with the local state thrown away in half of
 # the runs: the next run converges, the one after it changes nothing, and the cluster is as after an
-# undisturbed run; nothing is there twice, nothing is left over, no task was restarted for nothing. For the
-# demo's plan, and for specs that create, update, rotate, replace and prune.
+# undisturbed run; nothing is there twice, nothing is left over, no task was restarted for nothing; while the demo is
+# migrated, requests are always answered by its old entrance or by the new one. For the demo's plan, and for specs that
+# create, update, rotate, replace and prune.
 #
-# SEED=n repeats a sequence, KILL_AT="7 7+" tries these places only, PART=demo or shop this part only.
-# Some labs work side by side: nearly all of the time is waiting.
+# A run tries some of the places, EVERY=1 all (lib.sh, t_sample_start). SEED=n repeats a sequence, KILL_AT="7 7+" tries
+# these places only, PART=demo or shop this part only. Some labs work side by side: they wait for half of their time.
 
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -14,10 +15,13 @@ t_in_labs "${SHARDS:-4}"
 
 # shellcheck source=tests/e2e/convergence.sh
 . "$t_root/tests/e2e/convergence.sh"
+# shellcheck source=tests/e2e/entrances.sh
+. "$t_root/tests/e2e/entrances.sh"
 
-shard=${T_SHARD:-0} shards=${T_SHARDS:-1} seed=${SEED:-$$}
-RANDOM=$((seed + shard))
-t_diag "SEED=$seed in lab $shard of $shards"
+seed=${SEED:-$$}
+RANDOM=$((seed + ${T_SHARD:-0}))
+t_diag "SEED=$seed in lab ${T_SHARD:-0}"
+t_sample_start
 
 # Runs until the change with this number, then forgets what it knew, or not. False: it came to its end before.
 killed_run() { # KILL-AT
@@ -45,19 +49,22 @@ each_place() { # FUNCTION AT-LEAST
 	fi
 	for ((k = 1; k < 200; k++)); do
 		for place in "$k" "$k+"; do
-			((place_number++ % shards == shard)) || continue
+			t_sampled $((place_number++)) || continue
 			"$1" "$place" || break 2
 		done
 	done
 	# How often the shared state is written depends on how long things take.
-	t_ok "it was killed at each of about $2 changes" test "$((k + 3))" -gt "$2"
+	t_ok "there were about $2 changes" test "$((k + 3))" -gt "$2"
 }
 
 demo_place() { # KILL-AT
 	local status=0
 	demo_again
+	load_start service
 	killed_run "$1" || status=1
 	t_converges "demo: $killed" "$t_dir/after"
+	load_end
+	t_is "demo: $killed: the service always had an entrance" "$(unreachable)" ""
 	return "$status"
 }
 

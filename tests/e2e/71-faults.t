@@ -11,8 +11,9 @@
 #   demo     the demo's plan: each call that changes something, its reply lost
 #   engine   the engine killed and started again while a run is at work
 #
-# FAULTS=all tries each fault at each call (hours), FAULTS=writes each at each call that changes something; SHARDS=8
-# in so many labs side by side. PART=quick this part only; CALL=12 FAULT=lost this only.
+# A run tries some of these, EVERY=1 all (lib.sh, t_sample_start). FAULTS=all is each fault at each call (hours),
+# FAULTS=writes each at each call that changes something; SHARDS=8 in so many labs side by side. PART=quick this part
+# only; CALL=12 FAULT=lost this only.
 
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -21,10 +22,12 @@ t_in_labs "${SHARDS:-4}"
 # shellcheck source=tests/e2e/convergence.sh
 . "$t_root/tests/e2e/convergence.sh"
 
-shard=${T_SHARD:-0} shards=${T_SHARDS:-1}
 proxy=$t_dir/proxy socket=$t_dir/proxy.sock log=$t_dir/log
 faults=(error error:503 refuse garbage delay:500 lost cut cut:head half broken late)
 wanted=${FAULTS:-some}
+[ -z "${CALL:-}" ] || EVERY=1
+RANDOM=$((${SEED:-$$} + ${T_SHARD:-0}))
+t_sample_start
 
 spoil() { # OPTION-OF-PROXY...
 	rm -f "$log" "$socket"
@@ -84,7 +87,7 @@ t_spoiled() { # TEXT FILE FAULT SELECTION...
 }
 
 is_mine() { # NUMBER-OF-CALL NUMBER-OF-FAULT
-	((($1 + $2) % shards == shard))
+	t_sampled $(($1 + $2))
 }
 
 is_chosen() { # FAULT
@@ -210,7 +213,7 @@ engine() {
 	shop_start yes
 	for when in before after; do
 		for n in 1 9 13; do
-			is_mine 0 $((i++)) || continue
+			t_sampled $((i++)) || continue
 			shop_turn
 			engine_killed "$n" "$when"
 			# Tasks of an engine that was killed are started anew, and their failures may be seen.

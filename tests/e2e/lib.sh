@@ -109,6 +109,18 @@ t_skip() { # REASON [COUNT]: in place of COUNT tests
 	done
 }
 
+# For products that take hours: of the places to try, counted from 0, each run takes every EVERY-th (4), beginning with
+# a random one, and these are shared among the labs of t_in_labs. EVERY=1 takes all of them, FIRST=n the n-th share.
+t_sample_start() {
+	t_every=${EVERY:-4} t_first=${FIRST:-$((RANDOM % ${EVERY:-4}))}
+	t_diag "EVERY=$t_every FIRST=$t_first"
+}
+
+t_sampled() { # NUMBER
+	local shards=${T_SHARDS:-1}
+	(($1 % shards == ${T_SHARD:-0} && $1 / shards % t_every == t_first))
+}
+
 # Runs a command, keeps its status and what it wrote.
 t_run() { # COMMAND...
 	t_status=0
