@@ -1,5 +1,6 @@
 #include "base/json.h"
 #include "cmd/cmd.h"
+#include "kinds/cluster.h"
 #include "sys/mutation.h"
 #include "sys/trace.h"
 
@@ -66,6 +67,7 @@ int main(int argc, char **argv)
 
 	setlocale(LC_CTYPE, "");
 	json_init();
+	engine_use_ssh(&host_ssh);
 	trace_open_from_env();
 	if (mutation_check_env(&err) < 0)
 		return fail_with(&err);

@@ -43,6 +43,9 @@ struct cluster {
 
 struct host *cluster_host(const struct cluster *c, const char *node); /* NULL: no such node */
 
+/* For engine_use_ssh. */
+extern const struct engine_ssh host_ssh;
+
 /* The engine of a host; *channel is what leads there, NULL for this machine's. Close the engine first. */
 int host_engine(struct host *h, struct host_channel **channel, struct engine **out, struct err *err) MUST_CHECK;
 

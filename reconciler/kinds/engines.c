@@ -36,6 +36,44 @@ int host_engine(struct host *h, struct host_channel **channel, struct engine **o
 	return -1;
 }
 
+/* DOCKER_HOST=ssh://…, as `docker` takes it: that user's login there may talk to the engine. */
+
+struct link {
+	struct host *host;
+	struct host_channel *channel;
+};
+
+static void close_link(void *arg)
+{
+	struct link *l = arg;
+
+	host_channel_close(l->channel);
+	host_close(l->host);
+	free(l);
+}
+
+static int open_link(const char *user, const char *host, int port, char **socket, void **link, struct err *err)
+{
+	const struct host_options o = {.node = host, .address = host, .user = user, .port = port};
+	struct link *l = xcalloc(1, sizeof(*l));
+
+	if (host_open(&o, &l->host, err) < 0 || host_channel_open(l->host, &l->channel, err) < 0) {
+		close_link(l);
+		return -1;
+	}
+	*socket = xstrdup(host_channel_socket(l->channel));
+	*link = l;
+	return 0;
+}
+
+static bool why_link_closed(void *arg, struct err *err)
+{
+	const struct link *l = arg;
+	return host_channel_error(l->channel, err);
+}
+
+const struct engine_ssh host_ssh = {.open = open_link, .why = why_link_closed, .close = close_link};
+
 static void close_engine(struct node_engine *n)
 {
 	engine_close(n->engine);

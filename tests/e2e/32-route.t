@@ -158,6 +158,64 @@ draining() { # IMAGE
 	t_ok "$image: without drain requests are lost ($failed of $requests)" test "$failed" -gt 0
 }
 
+# Traefik as a service of the spec: created, its routes served, and an address of clients added to it.
+write_service_spec() { # IMAGE PROVIDER-FLAG ENTRYPOINT...
+	local image=$1 flag=$2
+	shift 2
+	cat >"$spec" <<YAML
+version: 1
+cluster: shop
+swarm: { default_addr_pool: [10.64.0.0/14] }
+nodes: { gmktec: { address: 10.99.0.1, role: manager } }
+networks:
+  front: { driver: overlay, attachable: true }
+services:
+  traefik:
+    image: $image
+    command: [$flag, "--providers.docker.exposedByDefault=false", "--entrypoints.web.address=:80", --api.insecure=true]
+    ports: [{ target: 80, published: 80, mode: host }, { target: 8080, published: 8080, mode: host }]
+    volumes: [{ type: bind, source: /var/run/docker.sock, target: /var/run/docker.sock, read_only: true }]
+    networks: [front]
+    stop_grace_period: 2s
+    deploy:
+      endpoint_mode: dnsrr
+      placement: { constraints: [node.role == manager] }
+      update_config: { monitor: 1s }
+  web:
+    image: lab/busybox:1
+    command: [sh, -c, "mkdir /www && echo web >/www/index.html && exec httpd -f -p 80 -h /www"]
+    networks: [front]
+    stop_grace_period: 1s
+    deploy: { replicas: 2, endpoint_mode: dnsrr, update_config: { monitor: 1s } }
+    route:
+      rule: Host(\`web.lan\`)
+      entrypoints: [$(IFS=,; echo "$*")]
+      port: 80
+      healthcheck: { path: /index.html, interval: 2s, timeout: 1s }
+traefik:
+  service: traefik
+  api: http://127.0.0.1:8080
+  entrypoints: $([ $# = 1 ] && echo '{}' || echo '{ old: { address: ":11434" } }')
+YAML
+}
+
+as_a_service() { # IMAGE PROVIDER-FLAG
+	local image=$1
+	write_service_spec "$image" "$2" web
+	t_run reconcile --yes --wait --timeout 3m
+	t_is "$image as a service: all of it is made" "$t_status" 0
+	[ "$t_status" = 0 ] || t_show_run
+	t_is "$image as a service: the route is served" "$(code http://127.0.0.1/index.html)" 200
+	write_service_spec "$image" "$2" web old
+	t_run reconcile --yes --wait --timeout 3m
+	t_is "$image as a service: an old address is added" "$t_status" 0
+	[ "$t_status" = 0 ] || t_show_run
+	t_is "$image as a service: by both" "$(code http://127.0.0.1/index.html) $(code http://127.0.0.1:11434/index.html)" "200 200"
+	t_run reconcile --yes
+	t_like "$image as a service: then nothing is left to do" "$t_status $t_out" '^0 .*No changes'
+	docker service rm traefik >/dev/null
+}
+
 spared() { # IMAGE RULE MESSAGE
 	local image=$1 replicas=1 text=two extra='stop_grace_period: 1s'
 	write_spec "rule: $2" 'entrypoints: [web]'
@@ -173,7 +231,7 @@ spared() { # IMAGE RULE MESSAGE
 for v in 2 3; do
 	variable=TRAEFIK_V$v
 	if [ -z "${!variable:-}" ]; then
-		t_skip "$variable is not set: real Traefik v$v was not tried" 21
+		t_skip "$variable is not set: real Traefik v$v was not tried" 26
 		continue
 	fi
 	complete "lab/traefik:v$v"
@@ -183,5 +241,7 @@ for v in 2 3; do
 	else
 		spared lab/traefik:v3 'Host(`web.lan`, `www.lan`)' 'Host takes 1 value'
 	fi
+	clean
+	as_a_service "lab/traefik:v$v" "$([ "$v" = 2 ] && echo --providers.docker.swarmMode=true || echo --providers.swarm=true)"
 	clean
 done

@@ -130,6 +130,12 @@ migrate() { # TRAEFIK-IMAGE WHAT-THE-FILE-SAYS-THEN
 	t_is "$image: and asks the worker once" "$(calls wsasus)" 1
 	t_run "$RECONCILE" status --state-dir "$state" "$spec"
 	t_like "$image: status sees the route through ssh" "$t_out" 'web.* 2/2|web.*up'
+	lab-node hppavilion usermod -aG docker wizardsofts
+	DOCKER_HOST=ssh://wizardsofts@10.0.0.80 t_run reconcile --dry-run
+	t_like "$image: an engine behind ssh, as docker takes it" "$t_status $t_out" \
+		'^0 .*against ssh://wizardsofts@10\.0\.0\.80.*No changes'
+	DOCKER_HOST=ssh://nobody@10.0.0.80 t_run "$RECONCILE" status --cluster none
+	t_like "$image: where that user may not log in it is said" "$t_status $t_out$t_err" '^3 .*10\.0\.0\.80.*[Pp]ermission denied'
 }
 
 migrate lab/traefik:standin 'swarmMode: true'
@@ -171,6 +177,6 @@ for v in 2 3; do
 		migrate "lab/traefik:v$v" "$([ "$v" = 2 ] && echo 'swarmMode: true' || echo 'swarm:')"
 		clean
 	else
-		t_skip "$variable is not set: real Traefik v$v was not tried" 18
+		t_skip "$variable is not set: real Traefik v$v was not tried" 20
 	fi
 done

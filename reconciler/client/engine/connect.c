@@ -74,6 +74,8 @@ void endpoint_free(struct endpoint *at)
 	free(at->ca_file);
 	free(at->cert_file);
 	free(at->key_file);
+	free(at->ssh_user);
+	free(at->ssh_host);
 	*at = (struct endpoint){0};
 }
 
@@ -94,6 +96,9 @@ void endpoint_copy(const struct endpoint *from, struct endpoint *to)
 		.ca_file = copy(from->ca_file),
 		.cert_file = copy(from->cert_file),
 		.key_file = copy(from->key_file),
+		.ssh_user = copy(from->ssh_user),
+		.ssh_host = copy(from->ssh_host),
+		.ssh_port = from->ssh_port,
 	};
 }
 
@@ -137,14 +142,28 @@ static int parse_unix(const char *path, struct endpoint *at, struct err *err)
 	return 0;
 }
 
+/* "[user@]host[:port]". What ssh could take for an option is none. */
 static int parse_ssh(const char *rest, struct endpoint *at, struct err *err)
 {
-	(void)at;
-	return err_set(
-		err, ERR_UNSUPPORTED,
-		"engine 'ssh://%s': this version does not open ssh connections; run it on that host, or forward the "
-		"socket (ssh -L /tmp/docker.sock:/var/run/docker.sock …) and set DOCKER_HOST=unix:///tmp/docker.sock",
-		rest);
+	static const char words[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	const char *sign = strchr(rest, '@'), *host = sign ? sign + 1 : rest;
+	bool v6 = *host == '[';
+	const char *name = host + v6;
+	size_t n = v6 ? strspn(name, "0123456789abcdefABCDEF:.") : strspn(name, words);
+	const char *end = name + n + (v6 && name[n] == ']'), *port = *end == ':' ? end + 1 : "";
+
+	if (n == 0 || *name == '-' || (v6 && name[n] != ']') || (*end != ':' && *end != '\0') ||
+	    (*end == ':' && (*port == '\0' || strspn(port, "0123456789") != strlen(port) || strlen(port) > 5)) ||
+	    (sign && (sign == rest || *rest == '-' || strspn(rest, words) != (size_t)(sign - rest))))
+		return err_set(err, ERR_USAGE, /* it may have a password in it */
+			       "what begins with 'ssh://' is not an engine's address: write ssh://user@host or "
+			       "ssh://user@host:port, without a password or a path");
+	at->address = xasprintf("ssh://%s", rest);
+	at->ssh_user = sign ? xasprintf("%.*s", (int)(sign - rest), rest) : NULL;
+	at->ssh_host = xasprintf("%.*s", (int)n, name);
+	at->ssh_port = (int)strtol(port, NULL, 10);
+	at->base_url = xstrdup("http://localhost");
+	return 0;
 }
 
 static const struct {
@@ -168,7 +187,8 @@ static int parse_host(const char *host, struct endpoint *at, struct err *err)
 		if (str_starts(trimmed, schemes[i].prefix))
 			return schemes[i].parse(trimmed + strlen(schemes[i].prefix), at, err);
 	if (strstr(trimmed, "://"))
-		return err_set(err, ERR_UNSUPPORTED, "engine '%s': only unix:// and tcp:// are supported", trimmed);
+		return err_set(err, ERR_UNSUPPORTED, "engine '%s': only unix://, tcp:// and ssh:// are supported",
+			       trimmed);
 	return parse_tcp(trimmed, at, err);
 }
 
@@ -204,7 +224,7 @@ static int default_endpoint(const char *host, const char *config_dir, struct end
 		host = at->tls ? DEFAULT_TLS_HOST : DEFAULT_SOCKET;
 	if (parse_host(host, at, err) < 0)
 		return -1;
-	if (!at->tls || at->unix_socket)
+	if (!at->tls || at->unix_socket || at->ssh_host)
 		return 0;
 	dir = dir ? dir : config_dir;
 	at->ca_file = at->insecure ? NULL : existing_file(dir, "ca.pem");

@@ -22,6 +22,25 @@
 #define FIRST_ANSWER_MS \
 	(INT64_C(15) * 1000) /* to /_ping, which costs an engine nothing; over a new ssh connection, too */
 
+static const struct engine_ssh *the_ssh;
+
+void engine_use_ssh(const struct engine_ssh *ssh)
+{
+	the_ssh = ssh;
+}
+
+static int open_ssh(struct engine *e, struct err *err)
+{
+	if (!the_ssh)
+		return err_set(err, ERR_UNSUPPORTED, "engine '%s': this program does not open ssh connections",
+			       e->at.address);
+	if (the_ssh->open(e->at.ssh_user, e->at.ssh_host, e->at.ssh_port, &e->at.unix_socket, &e->link, err) < 0)
+		return err_wrap(err, "engine '%s'", e->at.address);
+	e->why = the_ssh->why;
+	e->why_arg = e->link;
+	return 0;
+}
+
 int engine_open(const struct engine_options *o, struct engine **out, struct err *err)
 {
 	struct engine *e = xcalloc(1, sizeof(*e));
@@ -40,6 +59,10 @@ int engine_open(const struct engine_options *o, struct engine **out, struct err 
 		e->why = o->why;
 		e->why_arg = o->why_arg;
 	}
+	if (e->at.ssh_host && open_ssh(e, err) < 0) {
+		engine_close(e);
+		return -1;
+	}
 	*out = e;
 	return 0;
 }
@@ -50,6 +73,7 @@ int engine_dup(const struct engine *e, struct engine **out, struct err *err)
 
 	*copy = *e;
 	copy->http = NULL;
+	copy->link = NULL;
 	copy->config_dir = xstrdup(e->config_dir);
 	copy->config = json_deep_copy(e->config);
 	endpoint_copy(&e->at, &copy->at);
@@ -66,6 +90,8 @@ void engine_close(struct engine *e)
 	if (!e)
 		return;
 	http_free(e->http);
+	if (e->link)
+		the_ssh->close(e->link);
 	json_decref(e->config);
 	free(e->config_dir);
 	endpoint_free(&e->at);

@@ -14,8 +14,8 @@
 struct engine;
 
 struct engine_options {
-	const char *host; /* unix:///path, tcp://host:port; NULL: DOCKER_HOST, else the current docker context, else the
-			     default socket */
+	const char *host;       /* unix:///path, tcp://host:port, ssh://[user@]host[:port]; NULL: DOCKER_HOST, else the
+				   current docker context, else the default socket */
 	const char *config_dir; /* NULL: DOCKER_CONFIG, else ~/.docker */
 	const char *called;     /* what messages call it; NULL: its address */
 	/*
@@ -29,13 +29,23 @@ struct engine_options {
 /*
  * Connects to nothing yet. DOCKER_HOST, DOCKER_CONTEXT, DOCKER_TLS_VERIFY,
  * DOCKER_CERT_PATH and config.json's currentContext are honoured as the docker
- * client does. ssh:// hosts: ERR_UNSUPPORTED with what to do instead.
+ * client does. ssh:// hosts: ERR_UNSUPPORTED without engine_use_ssh.
  */
 int engine_open(const struct engine_options *o, struct engine **out, struct err *err) MUST_CHECK;
-/* Another handle to the same engine, for another thread; shares nothing that changes. */
+/* Another handle to the same engine, for another thread; shares nothing that changes. The first one is closed last. */
 int engine_dup(const struct engine *e, struct engine **out, struct err *err) MUST_CHECK;
 void engine_close(struct engine *e);
 const char *engine_address(const struct engine *e); /* "unix:///run/docker.sock", for messages */
+
+/* What opens ssh:// hosts, for the whole process: this library knows no ssh. Borrowed. */
+struct engine_ssh {
+	/* user NULL, port 0: as ssh decides. *socket (malloc'ed): a unix socket that leads to the engine until close.
+	 */
+	int (*open)(const char *user, const char *host, int port, char **socket, void **link, struct err *err);
+	bool (*why)(void *link, struct err *err); /* as in engine_options */
+	void (*close)(void *link);
+};
+void engine_use_ssh(const struct engine_ssh *ssh);
 
 /* Nothing said which engine: neither options nor environment nor a context. */
 bool engine_is_default(const struct engine *e);

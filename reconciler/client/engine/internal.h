@@ -13,6 +13,8 @@ struct endpoint {
 	bool tls;
 	bool insecure;
 	bool is_default;                      /* nothing said which */
+	char *ssh_user, *ssh_host;            /* of ssh://; host NULL: it is none */
+	int ssh_port;                         /* 0: ssh's */
 	char *ca_file, *cert_file, *key_file; /* NULL: none */
 };
 
@@ -27,6 +29,7 @@ struct engine {
 	bool uncancellable; /* also its reads */
 	bool (*why)(void *arg, struct err *err);
 	void *why_arg;
+	void *link; /* of ssh; NULL: none, or another handle's */
 };
 
 /* connect.c */

@@ -51,9 +51,22 @@ static void put_context_tls(const char *name, const char *file)
 	put(path, "PEM", 0600);
 }
 
+static int link_open(const char *user, const char *host, int port, char **socket, void **link, struct err *err)
+{
+	(void)user;
+	(void)port;
+	(void)err;
+	*socket = xstrdup("/nonexistent");
+	*link = xstrdup(host);
+	return 0;
+}
+
+static const struct engine_ssh ssh = {.open = link_open, .close = free};
+
 static int setup(void **state)
 {
 	(void)state;
+	engine_use_ssh(&ssh);
 	static const char *const vars[] = {"DOCKER_HOST",       "DOCKER_CONTEXT",   "DOCKER_TLS",
 					   "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONFIG"};
 	for (size_t i = 0; i < ARRAY_SIZE(vars); i++)
@@ -131,11 +144,20 @@ static const struct where hosts[] = {
 	{.docker_host = "tcp://node:http", .code = ERR_USAGE, .message = "tcp://host:port"},
 	{.docker_host = "tcp://tcp://node", .code = ERR_USAGE, .message = "tcp://host:port"},
 	{.docker_host = "unix://relative", .code = ERR_USAGE, .message = "unix:///path"},
-	{.docker_host = "ssh://ops@node",
+	{.docker_host = "ssh://ops@node", .address = "ssh://ops@node"},
+	{.docker_host = "ssh://node:2222", .address = "ssh://node:2222"},
+	{.docker_host = "ssh://[fd00::1]:2222", .address = "ssh://[fd00::1]:2222"},
+	{.docker_host = "ssh://", .code = ERR_USAGE, .message = "write ssh://user@host"},
+	{.docker_host = "ssh://ops:secret@node", .code = ERR_USAGE, .message = "write ssh://user@host"},
+	{.docker_host = "ssh://-oProxyCommand=x", .code = ERR_USAGE, .message = "write ssh://user@host"},
+	{.docker_host = "ssh://-lx@node", .code = ERR_USAGE, .message = "write ssh://user@host"},
+	{.docker_host = "ssh://node:", .code = ERR_USAGE, .message = "write ssh://user@host"},
+	{.docker_host = "ssh://node/path", .code = ERR_USAGE, .message = "write ssh://user@host"},
+	{.docker_host = "ssh://[fd00::1", .code = ERR_USAGE, .message = "write ssh://user@host"},
+	{.docker_host = "npipe:////./pipe/docker",
 	 .code = ERR_UNSUPPORTED,
-	 .message = "ssh -L /tmp/docker.sock:/var/run/docker.sock"},
-	{.docker_host = "npipe:////./pipe/docker", .code = ERR_UNSUPPORTED, .message = "only unix:// and tcp://"},
-	{.docker_host = "fd://3", .code = ERR_UNSUPPORTED, .message = "only unix:// and tcp://"},
+	 .message = "only unix://, tcp:// and ssh://"},
+	{.docker_host = "fd://3", .code = ERR_UNSUPPORTED, .message = "only unix://, tcp:// and ssh://"},
 	{.docker_context = "default", .address = "unix:///var/run/docker.sock"},
 	{.docker_context = "missing", .code = ERR_USAGE, .message = "docker context 'missing': there is none"},
 	{.docker_host = "tcp://node:2376", .verify = "1", .code = ERR_USAGE, .message = "/ca.pem is not there"},
@@ -174,9 +196,7 @@ static void test_contexts(void **state)
 		{.docker_context = "lax", .address = "tcp://lax:2376", .url = "https://lax:2376"},
 		{.docker_context = "default", .address = "unix:///var/run/docker.sock"},
 		{.docker_host = "unix:///x", .address = "unix:///x"},
-		{.docker_context = "ssh",
-		 .code = ERR_UNSUPPORTED,
-		 .message = "docker context 'ssh': engine 'ssh://a@b'"},
+		{.docker_context = "ssh", .address = "ssh://a@b"},
 		{.docker_context = "kube", .code = ERR_USAGE, .message = "it has no docker endpoint"},
 		{.docker_context = "broken", .code = ERR_USAGE, .message = "docker context 'broken': read "},
 	};
