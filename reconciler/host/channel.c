@@ -120,6 +120,8 @@ static void reap(struct host_channel *c, size_t i, bool ended_by_us)
 		;
 	if (!ended_by_us && (how.si_code != CLD_EXITED || how.si_status != 0))
 		take_failure(c, &r, &how);
+	else if (!ended_by_us)
+		note_failure(c, &(struct err){0}); /* what was wrong before is so no longer */
 	close(r.pidfd);
 	close(r.words);
 	c->relays.v[i] = c->relays.v[--c->relays.n];

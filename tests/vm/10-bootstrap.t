@@ -13,6 +13,7 @@ if [ -z "${BED:-}" ]; then
 	exec "$t_root/tests/vm/bed" run -- "$t_script"
 fi
 
+export RECONCILE_LEASE_TTL=300 # what takes a second elsewhere can take half a minute on an emulated processor
 spec=$t_dir/cluster.yaml
 PATH=$t_root/tests/vm:$PATH
 

@@ -12,6 +12,7 @@ if [ -z "${BED:-}" ]; then
 	exec "$t_root/tests/vm/bed" run -- "$t_script"
 fi
 
+export RECONCILE_LEASE_TTL=300 # as in 10-bootstrap.t
 spec=$t_dir/cluster.yaml
 PATH=$t_root/tests/vm:$PATH
 
