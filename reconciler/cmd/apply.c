@@ -49,27 +49,6 @@ struct apply_args {
 	VEC(const char *) only, retry; /* NULL-terminated by parse */
 };
 
-/* "90s", "30m", "2h" */
-static bool parse_timeout(const char *s, int64_t *ms)
-{
-	static const struct {
-		const char *suffix;
-		int64_t ms;
-	} units[] = {{"s", 1000}, {"m", 60000}, {"h", 3600000}};
-	char *end;
-	long n = strtol(s, &end, 10);
-
-	if (end == s || n <= 0 || n > 100000)
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		if (strcmp(end, units[i].suffix) == 0) {
-			*ms = n * units[i].ms;
-			return true;
-		}
-	}
-	return false;
-}
-
 static bool take_option(struct apply_args *a, int opt)
 {
 	switch (opt) {
@@ -109,10 +88,7 @@ static bool take_option(struct apply_args *a, int opt)
 		a->run.plan_out = optarg;
 		return true;
 	case OPT_TIMEOUT:
-		if (parse_timeout(optarg, &a->run.timeout_ms))
-			return true;
-		fprintf(stderr, "reconcile: --timeout wants a duration such as 90s or 30m, not '%s'\n", optarg);
-		return false;
+		return timeout_option(optarg, &a->run.timeout_ms);
 	default:
 		return source_args_take(&a->source, opt, optarg);
 	}

@@ -68,6 +68,10 @@ void source_args_free(struct source_args *a);
  */
 int settings_read(const char *file, struct settings **out);
 
+/* The value of an option: "90s", "2h", "3d", "1h30m", up to a year. False after a message on stderr: usage error. */
+bool duration_option(const char *option, const char *value, int64_t *seconds);
+bool timeout_option(const char *value, int64_t *ms); /* of --timeout */
+
 /* Prints "reconcile: error: …" and returns the exit status of the code. */
 int fail_with(const struct err *err);
 void print_diags(const struct diags *d, const char *text);

@@ -52,7 +52,7 @@ int cmd_help(int argc, char **argv)
 	     "\nsuspend, resume, rollback, approve:\n"
 	     "  suspend [KIND/NAME] [--for 2h] [--reason TEXT] [SPEC]\n"
 	     "  resume [KIND/NAME | --all] [SPEC]\n"
-	     "  rollback [RUN | --to COMMIT] [-n] [-y] [-w] [--json | --markdown] [SPEC]\n"
+	     "  rollback [RUN | --to COMMIT] [-n] [-y] [-w] [--timeout DURATION] [--json | --markdown] [SPEC]\n"
 	     "  approve [-y] FILE        FILE is a saved plan\n"
 	     "      --cluster NAME       instead of a spec that cannot be read (not for approve and --to)\n"
 	     "\nstatus, history, show:\n"

@@ -4,10 +4,12 @@
 
 #include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define SOURCE_TIMEOUT_MS 20000
+#define LONGEST_S (INT64_C(366) * 86400) /* of a duration */
 
 int fail_with(const struct err *err)
 {
@@ -104,4 +106,50 @@ void source_args_free(struct source_args *a)
 {
 	settings_free(a->settings);
 	vec_free(&a->allow_env);
+}
+
+static bool parse_duration(const char *s, int64_t *seconds)
+{
+	static const struct {
+		char unit;
+		int64_t s;
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+	int64_t sum = 0;
+
+	if (*s == '\0')
+		return false;
+	while (*s) {
+		char *end;
+		long n = *s >= '0' && *s <= '9' ? strtol(s, &end, 10) : -1;
+		size_t i = 0;
+		while (n >= 0 && i < ARRAY_SIZE(units) && units[i].unit != *end)
+			i++;
+		if (n < 0 || n > LONGEST_S || i == ARRAY_SIZE(units))
+			return false;
+		sum += n * units[i].s;
+		if (sum > LONGEST_S)
+			return false;
+		s = end + 1;
+	}
+	*seconds = sum;
+	return sum > 0;
+}
+
+bool duration_option(const char *option, const char *value, int64_t *seconds)
+{
+	if (parse_duration(value, seconds))
+		return true;
+	fprintf(stderr, "reconcile: %s wants a duration of at most a year such as 90s, 2h or 1h30m, not '%s'\n", option,
+		value);
+	return false;
+}
+
+bool timeout_option(const char *value, int64_t *ms)
+{
+	int64_t s;
+
+	if (!duration_option("--timeout", value, &s))
+		return false;
+	*ms = s * 1000;
+	return true;
 }

@@ -23,6 +23,7 @@ struct rollback_args {
 	enum output output;
 	int64_t run;        /* 0: the one before */
 	const char *commit; /* --to: without the history of this machine */
+	int64_t timeout_ms; /* 0: the pass's own */
 	bool dry_run, yes, wait;
 };
 
@@ -44,6 +45,8 @@ static bool take_option(struct rollback_args *a, int opt)
 	case 't':
 		a->commit = optarg;
 		return true;
+	case 'T':
+		return timeout_option(optarg, &a->timeout_ms);
 	default:
 		return target_args_take(&a->target, opt, optarg);
 	}
@@ -91,6 +94,7 @@ static int parse(struct rollback_args *a, int argc, char **argv)
 						{"json", no_argument, NULL, 'j'},
 						{"markdown", no_argument, NULL, 'm'},
 						{"to", required_argument, NULL, 't'},
+						{"timeout", required_argument, NULL, 'T'},
 						{0}};
 	int opt;
 
@@ -203,6 +207,7 @@ static int run(const struct rollback_args *a, struct err *err)
 		.dry_run = a->dry_run,
 		.yes = a->yes,
 		.wait = a->wait,
+		.timeout_ms = a->timeout_ms,
 		.origin = g.origin,
 		.digests = g.digests,
 		.hold = hold,

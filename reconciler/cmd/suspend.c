@@ -11,7 +11,6 @@
 #include <string.h>
 
 #define DEADLINE_MS 30000
-#define LONGEST_S (INT64_C(366) * 86400)
 
 struct suspend_args {
 	struct target_args target;
@@ -20,43 +19,11 @@ struct suspend_args {
 	int64_t for_s;      /* 0: until `resume` */
 };
 
-/* "90s", "30m", "2h", "3d", "1h30m" */
-static bool parse_duration(const char *s, int64_t *seconds)
-{
-	static const struct {
-		char unit;
-		int64_t s;
-	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
-	int64_t sum = 0;
-
-	if (*s == '\0')
-		return false;
-	while (*s) {
-		char *end;
-		long n = *s >= '0' && *s <= '9' ? strtol(s, &end, 10) : -1;
-		size_t i = 0;
-		while (n >= 0 && i < ARRAY_SIZE(units) && units[i].unit != *end)
-			i++;
-		if (n < 0 || n > LONGEST_S || i == ARRAY_SIZE(units))
-			return false;
-		sum += n * units[i].s;
-		if (sum > LONGEST_S)
-			return false;
-		s = end + 1;
-	}
-	*seconds = sum;
-	return sum > 0;
-}
-
 static bool take_option(struct suspend_args *a, int opt)
 {
 	switch (opt) {
 	case 'f':
-		if (parse_duration(optarg, &a->for_s))
-			return true;
-		fprintf(stderr, "reconcile: --for wants a duration of at most a year such as 90s, 2h or 3d, not '%s'\n",
-			optarg);
-		return false;
+		return duration_option("--for", optarg, &a->for_s);
 	case 'm':
 		a->reason = optarg;
 		return true;

@@ -28,21 +28,6 @@ static void verify_args_free(struct verify_args *a)
 
 enum { OPT_DISRUPT = 256, OPT_HOST, OPT_JSON, OPT_TIMEOUT };
 
-/* "0", "90s", "5m" */
-static bool parse_timeout(const char *s, int64_t *ms)
-{
-	char *end;
-	long n = strtol(s, &end, 10);
-	bool minutes = strcmp(end, "m") == 0;
-
-	if (end == s || n < 0 || n > 3600 || (*end && strcmp(end, "s") != 0 && !minutes) || (!*end && n != 0)) {
-		fprintf(stderr, "reconcile: --timeout wants a duration such as 0, 30s or 5m, not '%s'\n", s);
-		return false;
-	}
-	*ms = n * (minutes ? 60000 : 1000);
-	return true;
-}
-
 static bool take_option(struct verify_args *a, int opt)
 {
 	switch (opt) {
@@ -57,7 +42,7 @@ static bool take_option(struct verify_args *a, int opt)
 	case OPT_JSON:
 		return a->json = true;
 	case OPT_TIMEOUT:
-		return parse_timeout(optarg, &a->timeout_ms);
+		return strcmp(optarg, "0") == 0 ? (a->timeout_ms = 0, true) : timeout_option(optarg, &a->timeout_ms);
 	default:
 		return source_args_take(&a->source, opt, optarg);
 	}

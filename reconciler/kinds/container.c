@@ -293,6 +293,51 @@ static int connect_network(const struct work *w, const char *network, struct err
 	}
 }
 
+/* A network that goes */
+
+size_t container_list_users(const struct observe *o, const char *network, struct str *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < resource_count(o->want); i++) {
+		const struct resource *r = resource_at(o->want, i);
+		const struct resource *live = resource_find(o->out, r->kind, r->name);
+		if (strcmp(r->kind, "container") == 0 && live &&
+		    json_object_get(json_object_get(live->body, "networks"), network))
+			str_addf(out, "%s%s", n++ ? ", " : "", r->name);
+	}
+	return n;
+}
+
+static int leave(const struct work *w, const char *network, struct err *err)
+{
+	_cleanup_json_ json_t *inspect = NULL, *body = json_pack("{s:s}", "Container", w->container);
+	_cleanup_str_ struct str path = {0};
+	struct err why = {0};
+
+	engine_escape(network, &path);
+	if (inspect_container(w, &inspect, &why) < 0 && why.code != ERR_NOT_FOUND) {
+		*err = why;
+		return -1;
+	}
+	if (!json_object_get(json_path(inspect, "NetworkSettings.Networks"), network))
+		return 0;
+	return engine_post(w->engine, w->a->deadline, body, NULL, err, "/networks/%s/disconnect", str_cstr(&path));
+}
+
+int container_leave_network(struct apply *a, const char *network, struct err *err)
+{
+	for (size_t i = 0; i < resource_count(a->want); i++) {
+		const struct resource *r = resource_at(a->want, i);
+		struct work w = {.a = a, .container = r->name};
+		if (strcmp(r->kind, "container") != 0)
+			continue;
+		if (cluster_engine(a->cluster, r->node, &w.engine, err) < 0 || leave(&w, network, err) < 0)
+			return err_wrap(err, "disconnect container '%s' from network '%s'", r->name, network);
+	}
+	return 0;
+}
+
 static int apply(struct apply *a, const struct change *c, struct err *err)
 {
 	struct work w = {.a = a, .container = c->desired->name};

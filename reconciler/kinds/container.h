@@ -1,7 +1,8 @@
-/* A standalone container of a node. Pure. */
+/* A standalone container of a node. Pure, but for container_leave_network. */
 #ifndef RECONCILE_KINDS_CONTAINER_H
 #define RECONCILE_KINDS_CONTAINER_H
 
+#include "model/kind.h"
 #include "model/resource.h"
 #include "model/snapshot.h"
 #include "model/wants.h"
@@ -15,5 +16,10 @@ void want_container_of(struct wants *w, const char *node, const char *name);
  */
 enum presence container_find(const struct snapshot *snap, const char *node, const char *name, const json_t **inspect,
 			     char **why);
+
+/* A network of ours is to go: the spec's containers that are on it, by name, into out ("traefik"); how many. */
+size_t container_list_users(const struct observe *o, const char *network, struct str *out);
+/* And they leave it. */
+int container_leave_network(struct apply *a, const char *network, struct err *err) MUST_CHECK;
 
 #endif

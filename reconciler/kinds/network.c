@@ -1,3 +1,4 @@
+#include "kinds/container.h"
 #include "kinds/cidr.h"
 #include "kinds/kinds.h"
 #include "kinds/util.h"
@@ -342,9 +343,11 @@ static void list_users(const struct snapshot *snap, const char *id, const char *
 
 static void explain(const struct observe *o, struct arena *a, struct change *c)
 {
-	_cleanup_str_ struct str users = {0};
+	_cleanup_str_ struct str users = {0}, ours = {0};
 	const char *why;
 
+	if (c->action == ACTION_DELETE && container_list_users(o, json_str(c->live->body, "name"), &ours) > 0)
+		c->effect = arena_printf(a, "container %s is disconnected from it", str_cstr(&ours));
 	if (c->action != ACTION_REPLACE || c->state == CHANGE_BLOCKED)
 		return;
 	if (!swarm_list(o->snap, "engine/services", &why) || !snapshot_get(o->snap, "engine/containers", &why)) {
@@ -444,6 +447,8 @@ static int delete (struct apply *a, const char *id, const char *name, struct err
 
 	if (until > a->deadline)
 		until = a->deadline;
+	if (container_leave_network(a, name, err) < 0)
+		return -1;
 	for (;;) {
 		struct err why = {0};
 		bool removed =

@@ -652,6 +652,24 @@ static int converge(struct pass *p, struct err *err)
 	return 0;
 }
 
+/*
+ * A spec that the cluster agrees with already (imported, written after the fact, a commit that changes nothing there) is
+ * a run as well, once: it is what a rollback from the next one goes back to.
+ */
+static void record_new_spec(struct pass *p)
+{
+	if (p->o->dry_run || p->o->hold || p->record.run || !p->plan || p->result->exit_status != 0 ||
+	    p->plan->left_out.n > 0 || is_last_spec(p))
+		return;
+	p->record.origin = origin_record(p->origin, p->spec, p->want);
+	if (record_has_spec(&p->record))
+		return;
+	struct render_context ctx = context_of(p);
+	_cleanup_json_ json_t *body = render_json(p->plan, &ctx);
+	record_plan(&p->record, body, p->result->plans);
+	remember_in_sync(p);
+}
+
 int run_pass(const struct run_options *o, const struct run_events *ev, struct run_result *result, struct err *err)
 {
 	CLEANUP(pass_free) struct pass p = {.o = o, .ev = ev, .result = result, .confirmed = json_object()};
@@ -663,6 +681,8 @@ int run_pass(const struct run_options *o, const struct run_events *ev, struct ru
 	int rc = converge(&p, err);
 	if (rc < 0)
 		result->exit_status = err_exit_status(err->code);
+	else
+		record_new_spec(&p);
 	end_shared(&p);
 	_cleanup_json_ json_t *digests = p.snap ? digests_of(p.snap, spec_cluster(p.spec)) : NULL;
 	record_end(&p.record, result->exit_status, rc < 0 ? err->msg : result->message, digests);

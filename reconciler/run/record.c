@@ -43,6 +43,17 @@ const json_t *record_last(struct record *r)
 	return r->last;
 }
 
+bool record_has_spec(struct record *r)
+{
+	_cleanup_json_ json_t *newest = NULL;
+	struct err ignored;
+
+	open_store(r);
+	return r->store && store_run_get(r->store, 0, &newest, &ignored) == 0 &&
+	       json_int(newest, "exit_status", -1) == 0 &&
+	       str_eq(json_str(json_object_get(newest, "origin"), "content"), json_str(r->origin, "content"));
+}
+
 void record_plan(struct record *r, const json_t *plan, int number)
 {
 	struct err err = {0};

@@ -26,6 +26,8 @@ struct record {
 
 void record_close(struct record *r);
 const json_t *record_last(struct record *r); /* opens; never NULL */
+/* Whether the newest run applied what r->origin is, and ended well. */
+bool record_has_spec(struct record *r);
 void record_plan(struct record *r, const json_t *plan, int number);
 void record_step(struct record *r, const struct change *c, const struct step_result *s);
 /* What is applied now, without variables' values; NULL forgets it. Writes only when it is news. */

@@ -103,11 +103,11 @@ migrate() { # TRAEFIK-IMAGE PROVIDER
 	t_unlike "$image: not to a network any more" "$(exportfs -s)" '10\.0\.0\.0/24'
 
 	t_run verify
-	t_like "$image: each replica is asked by itself" "$t_status $t_out" "^0 .*route/ollama .*asked by themselves: $(replicas) of $(replicas)"
+	t_like "$image: each replica is asked by itself" "$t_status $t_out" "^0 .*route/ollama: .*asked by themselves: $(replicas) of $(replicas)"
 	deaf_to_itself -A
-	t_run verify --timeout 0
+	t_run verify --timeout 20s
 	t_like "$image: which finds one that others hide" "$t_status $t_out" \
-		"^1 .*route/ollama .*the replica on node 'gmktec': GET http://[0-9.]+:11434/api/version from within its own network: .*refused"
+		"^1 .*route/ollama: the replica on node 'gmktec': GET http://[0-9.]+:11434/api/version from within its own network: .*refused"
 	deaf_to_itself -D
 
 	t_run reconcile --dry-run --detailed-exitcode

@@ -104,10 +104,15 @@ under_load() { # WHAT
 	[ "$t_status" = 0 ] || t_show_run
 }
 
+is_gone() { # NETWORK: the engine lists it for a while after it has left the swarm
+	! docker network inspect "$1"
+}
+
 clean() {
 	docker service rm web >/dev/null 2>&1
 	docker rm -f traefik >/dev/null 2>&1
 	t_retry 40 docker network rm front
+	t_retry 40 is_gone front
 	rm -rf "$state" /opt/traefik
 }
 
@@ -148,13 +153,19 @@ draining() { # IMAGE
 	under_load "$image: fewer replicas"
 	t_is "$image: no request of $requests is lost with fewer replicas" "$failed" 0
 
-	# The same without it, so that the load is seen to notice.
-	replicas=3 extra='stop_grace_period: 1s'
-	write_spec 'rule: Host(`web.lan`)' 'entrypoints: [web]'
-	t_run reconcile --yes --wait --timeout 5m
-	replicas=1
-	write_spec 'rule: Host(`web.lan`)' 'entrypoints: [web]'
-	under_load "$image: fewer replicas without drain"
+	# The same without it, so that the load is seen to notice. Whether a request meets the moment is chance.
+	extra='stop_grace_period: 1s' failed=0
+	for ((tries = 0; tries < 4 && failed == 0; tries++)); do
+		replicas=3
+		write_spec 'rule: Host(`web.lan`)' 'entrypoints: [web]'
+		reconcile --yes --wait --timeout 5m >"$t_dir/up" 2>&1 || t_diag "$(cat "$t_dir/up")"
+		replicas=1
+		write_spec 'rule: Host(`web.lan`)' 'entrypoints: [web]'
+		start_load
+		reconcile --yes --wait --timeout 5m >"$t_dir/down" 2>&1 || t_diag "$(cat "$t_dir/down")"
+		sleep 20
+		end_load
+	done
 	t_ok "$image: without drain requests are lost ($failed of $requests)" test "$failed" -gt 0
 }
 
@@ -231,7 +242,7 @@ spared() { # IMAGE RULE MESSAGE
 for v in 2 3; do
 	variable=TRAEFIK_V$v
 	if [ -z "${!variable:-}" ]; then
-		t_skip "$variable is not set: real Traefik v$v was not tried" 26
+		t_skip "$variable is not set: real Traefik v$v was not tried" 25
 		continue
 	fi
 	complete "lab/traefik:v$v"

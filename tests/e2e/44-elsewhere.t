@@ -135,7 +135,7 @@ migrate() { # TRAEFIK-IMAGE WHAT-THE-FILE-SAYS-THEN
 	t_like "$image: an engine behind ssh, as docker takes it" "$t_status $t_out" \
 		'^0 .*against ssh://wizardsofts@10\.0\.0\.80.*No changes'
 	DOCKER_HOST=ssh://nobody@10.0.0.80 t_run "$RECONCILE" status --cluster none
-	t_like "$image: where that user may not log in it is said" "$t_status $t_out$t_err" '^3 .*10\.0\.0\.80.*[Pp]ermission denied'
+	t_like "$image: where that user may not log in it is said" "$t_status $t_out$t_err" '^3 .*10\.0\.0\.80.*is not let in'
 }
 
 migrate lab/traefik:standin 'swarmMode: true'

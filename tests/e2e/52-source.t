@@ -55,8 +55,8 @@ t_refused "two specs" 64 "unexpected argument 'b.yaml'" a.yaml b.yaml
 t_refused "a spec and a repository" 64 "unexpected argument 'a.yaml'" --repo "$repo" a.yaml
 t_refused "--ref without --repo" 64 "--ref and --path go with --repo" --ref main
 t_refused "--path without --repo" 64 "--ref and --path go with --repo" --path x.yaml
-for duration in 5 -1s 0s s 1d '5 m' 99999999999999999999s ''; do
-	t_refused "--timeout '$duration'" 64 "--timeout wants a duration such as 90s or 30m, not '$duration'" --timeout "$duration"
+for duration in 5 -1s 0s s 400d '5 m' 1h30 99999999999999999999s ''; do
+	t_refused "--timeout '$duration'" 64 "--timeout wants a duration of at most a year such as 90s, 2h or 1h30m, not '$duration'" --timeout "$duration"
 done
 t_refused "an option without its value" 64 "option '--path' requires an argument" --path
 t_refused "an exit status for a plan, without the plan" 64 "--detailed-exitcode goes with --dry-run" --detailed-exitcode x.yaml

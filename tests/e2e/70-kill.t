@@ -60,7 +60,7 @@ each_place() { # FUNCTION AT-LEAST
 demo_place() { # KILL-AT
 	local status=0
 	demo_again
-	load_start service
+	load_start new old
 	killed_run "$1" || status=1
 	t_converges "demo: $killed" "$t_dir/after"
 	load_end

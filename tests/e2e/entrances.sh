@@ -7,13 +7,21 @@ answer() { # PORT HOST PATH: the status of a request, 000 without an answer
 	curl -s -m 5 -o /dev/null -w '%{http_code}' -H "Host: $2" "http://127.0.0.1:$1$3"
 }
 
-# The service by the old address; where that does not answer, at once by the new one.
-load_service() {
-	local old new
+old() {
+	answer 11434 ollama.lan /api/version
+}
+
+new() {
+	answer 80 ollama.lan /api/version
+}
+
+# The service by one entrance; where that does not answer, at once by the other.
+load_service() { # FIRST SECOND
+	local first second
 	while [ ! -e "$t_dir/load.stop" ]; do
-		old=$(answer 11434 ollama.lan /api/version) new=-
-		[ "$old" = 200 ] || new=$(answer 80 ollama.lan /api/version)
-		echo "$(date +%s%3N) $old $new"
+		first=$("$1") second=-
+		[ "$first" = 200 ] || second=$("$2")
+		echo "$(date +%s%3N) $first $second"
 		sleep 0.05
 	done
 }
@@ -26,14 +34,12 @@ load_whoami() {
 	done
 }
 
-load_start() { # LOOP...: service, whoami
-	local loop
+load_start() { # FIRST SECOND: old and new; while requests come in by the old one HAProxy is not quiet
 	rm -f "$t_dir"/load.*
-	loads=()
-	for loop in "$@"; do
-		"load_$loop" >"$t_dir/load.$loop" &
-		loads+=($!)
-	done
+	load_service "$@" >"$t_dir/load.service" &
+	loads=($!)
+	load_whoami >"$t_dir/load.whoami" &
+	loads+=($!)
 }
 
 load_end() {
@@ -46,8 +52,8 @@ unreachable() {
 	awk '$2 != 200 && $3 != 200' "$t_dir/load.service"
 }
 
-# How often the old address went from answering to not answering, or back.
-old_address_turns() {
+# How often the first entrance went from answering to not answering, or back.
+turns() {
 	awk '{ up = $2 == 200 } NR > 1 && up != was { n++ } { was = up } END { print n + 0 }' "$t_dir/load.service"
 }
 

@@ -164,12 +164,32 @@ static int remove_v2_keys(struct step *s)
 	return 0;
 }
 
+/* Nothing but what adding it would write again: settings of the docker provider, and exposedByDefault: false. */
+static bool says_nothing_of_its_own(const struct step *s)
+{
+	static const char *const names[] = {"endpoint", "exposedByDefault", "network"};
+
+	for (size_t i = 0; i < s->swarm->n; i++) {
+		const struct ynode *item = s->swarm->items[i];
+		bool known = false;
+		for (size_t k = 0; k < ARRAY_SIZE(names); k++)
+			known |= strcasecmp(s->swarm->keys[i]->text, names[k]) == 0;
+		const struct ynode *docker = ynode_get(s->docker, s->swarm->keys[i]->text);
+		const char *same = ynode_is_null(docker) ? "false" : docker->type == YNODE_SCALAR ? docker->text : "";
+		if (!known || item->type != YNODE_SCALAR || strcmp(item->text, same) != 0)
+			return false;
+	}
+	return s->docker != NULL;
+}
+
 static int step_v3(struct step *s, bool want)
 {
 	bool on;
 
 	if (mode_of(s, &on) < 0)
 		return -1;
+	if (!want && s->swarm && says_nothing_of_its_own(s))
+		return step_remove(s, s->providers, step_key(s->root, "providers"), "swarm");
 	if (!want && s->swarm)
 		return step_refuse(s, step_key(s->providers, "swarm"),
 				   "remove providers.swarm by hand: its settings would be lost");

@@ -301,19 +301,35 @@ static void write_empty(struct step *s, const struct ynode *key)
 	str_adds(add_splice(s, at < s->len ? at + 1 : at, 0), " {}");
 }
 
+/* Where a member ends: itself, or the last of a mapping of scalars, all in plain sight; NULL: it is something else. */
+static const struct ynode *last_scalar(const struct ynode *item)
+{
+	if (item->anchored)
+		return NULL;
+	if (item->type == YNODE_SCALAR || (item->type == YNODE_MAP && item->flow))
+		return item;
+	for (size_t i = 0; item->type == YNODE_MAP && i < item->n; i++)
+		if (item->items[i]->type != YNODE_SCALAR || item->items[i]->anchored)
+			return NULL;
+	return item->type == YNODE_MAP && item->n > 0 ? item->items[item->n - 1] : NULL;
+}
+
 int step_remove(struct step *s, const struct ynode *map, const struct ynode *key, const char *name)
 {
 	size_t i = (size_t)ynode_index(map, name);
 
+	const struct ynode *last = last_scalar(map->items[i]);
+
 	s->intent = ynode_json(s->root);
 	json_object_del(intent_of(s, map), map->keys[i]->text);
-	if (map->items[i]->type != YNODE_SCALAR || map->items[i]->anchored)
+	if (!last ||
+	    (last != map->items[i] && memchr(s->text + map->keys[i]->start, '#', last->end - map->keys[i]->start)))
 		return step_not_editable(s, map->keys[i]);
 	if (map->flow)
 		return remove_flow(s, map, i);
 	if (map->n == 1)
 		write_empty(s, key);
-	return remove_lines(s, map->keys[i], map->items[i]);
+	return remove_lines(s, map->keys[i], last);
 }
 
 void step_rename(struct step *s, const struct ynode *map, const char *from, const char *to)

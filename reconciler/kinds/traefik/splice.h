@@ -53,7 +53,10 @@ int step_not_editable(struct step *s, const struct ynode *n);
 
 /* Adds the pairs to providers.<provider>, of which any part may be missing; node: that provider, or NULL. */
 void step_add_below(struct step *s, const char *provider, const struct ynode *node, const struct addition *pairs);
-/* map is docker or swarm, key its key. The last member gone, the mapping stays, as {}. */
+/*
+ * A scalar, or a mapping of scalars without comments. map is providers, docker or swarm, key its key. The last member
+ * gone, the mapping stays, as {}.
+ */
 int step_remove(struct step *s, const struct ynode *map, const struct ynode *key, const char *name) MUST_CHECK;
 /* map is providers, docker or swarm. */
 void step_rename(struct step *s, const struct ynode *map, const char *from, const char *to);

@@ -127,6 +127,20 @@ static const struct edit_case cases[] = {
 	{"v3: off removes what v3 refuses", &v3_off, "providers:\n  docker:\n    swarmMode: false\n    watch: true\n",
 	 "providers:\n  docker:\n    watch: true\n", NULL},
 	{"v3: off with a provider", &v3_off, "providers:\n  swarm: {}\n", NULL, "by hand"},
+	{"v3: off as it was added", &v3_off,
+	 "providers:\n  swarm:\n    endpoint: \"tcp://proxy:2375\"\n    exposedByDefault: true\n  docker:\n    "
+	 "endpoint: \"tcp://proxy:2375\"\n    exposedByDefault: true\n    network: web\n",
+	 "providers:\n  docker:\n    endpoint: \"tcp://proxy:2375\"\n    exposedByDefault: true\n    network: web\n",
+	 NULL},
+	{"v3: off as it was added, last", &v3_off,
+	 "providers:\n  docker: {} # all\n  # more\n  swarm:\n    exposedByDefault: false\n\nlog: {}\n",
+	 "providers:\n  docker: {} # all\n  # more\n\nlog: {}\n", NULL},
+	{"v3: off in flow style", &v3_off, "providers: {docker: {watch: true}, swarm: {exposedByDefault: false}}\n",
+	 "providers: {docker: {watch: true}}\n", NULL},
+	{"v3: off with a network of its own", &v3_off,
+	 "providers:\n  docker:\n    network: a\n  swarm:\n    network: b\n", NULL, "its settings would be lost"},
+	{"v3: off with a comment", &v3_off, "providers:\n  docker: {}\n  swarm: # mine\n    exposedByDefault: false\n",
+	 NULL, "do it by hand"},
 };
 
 /* Undoing the recorded splices from the last to the first gives the original: nothing else was touched. */
