@@ -89,11 +89,16 @@ start_old() {
 	t_retry 10 curl -sf -m 2 -o /dev/null http://10.0.0.81:9000/busybox
 }
 
+is_gone() { # NETWORK: an engine lists it for a while after it has left the swarm
+	! docker network inspect "$1" && ! lab-node hppavilion docker network inspect "$1"
+}
+
 clean() {
 	docker service rm web >/dev/null 2>&1
 	lab-node hppavilion docker rm -f traefik >/dev/null 2>&1
 	lab-node wsasus docker rm -f old >/dev/null 2>&1
 	t_retry 20 docker network rm front
+	t_retry 40 is_gone front
 	rm -rf "$state"
 	lab-node hppavilion rm -rf /opt/traefik
 }
