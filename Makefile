@@ -112,7 +112,7 @@ fuzz-replay: $(BUILD)/tests/fuzz/spec_fuzz $(BUILD)/tests/fuzz/traefik_edit_fuzz
 check-unit:
 	$(Q)$(MAKE) -j$(shell nproc) --no-print-directory $(SAN) check-unit-run
 check-unit-run: unit-bins fuzz-replay
-	BUILD=$(BUILD) prove tests/lint/*.t
+	MAKEFLAGS= BUILD=$(BUILD) prove tests/lint/*.t
 	$(BUILD)/tests/fuzz/spec_fuzz tests/fuzz/corpus/spec tests/cases/spec
 	$(BUILD)/tests/fuzz/traefik_edit_fuzz tests/fuzz/corpus/traefik_edit
 	$(TAP) $(UNIT_BINS)

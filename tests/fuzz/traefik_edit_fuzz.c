@@ -21,7 +21,7 @@
 /* Only what the edit is about may ever be taken away: a value, a member by these names, a null. */
 static void check_removed(const struct static_splice *p)
 {
-	static const char *const words[] = {"swarmmode", "docker", "null", "~"};
+	static const char *const words[] = {"swarm", "docker", "null", "~"};
 	char start[512];
 	size_t n = p->removed_len < sizeof(start) - 1 ? p->removed_len : sizeof(start) - 1;
 	bool named = p->removed_len == 0;
