@@ -100,8 +100,8 @@ $(foreach l,$(LIBS),$(eval $(call unit_test,$l)))
 
 # Tests. `check` does everything with the sanitizers on; its parts run alone too.
 SAN := SANITIZE=address,undefined
-# Tests wait more than they compute: so many files at once.
-TEST_JOBS ?= 3
+# Tests wait for much of their time: so many files at once.
+TEST_JOBS ?= 4
 TAP := CMOCKA_MESSAGE_OUTPUT=TAP prove -j $(TEST_JOBS) --exec ''
 
 unit-bins: all $(UNIT_BINS)
@@ -120,9 +120,10 @@ check-unit-run: unit-bins fuzz-replay
 # A real dockerd in namespaces of its own; needs root.
 check-e2e:
 	$(Q)$(MAKE) -j$(shell nproc) --no-print-directory $(SAN) check-e2e-run
-# The last ones take longest: they go first, so that none is alone at the end.
+# Those that take longest go first, so that none is alone at the end.
+LONGEST := $(patsubst %,tests/e2e/%.t,71-faults 70-kill 41-swarm 42-host 72-review 23-properties 22-contested 67-rollback 21-random)
 check-e2e-run: all $(BUILD)/tests/e2e/gen $(BUILD)/tests/unit/kinds/swarm_engine
-	T_STDERR=9 BUILD=$(BUILD) prove --timer -j $(TEST_JOBS) $(if $(V),-v) $(or $(T),$(shell ls -r tests/e2e/*.t)) 9>&2
+	T_STDERR=9 BUILD=$(BUILD) prove --timer -j $(TEST_JOBS) $(if $(V),-v) $(or $(T),$(LONGEST) $(filter-out $(LONGEST),$(wildcard tests/e2e/*.t))) 9>&2
 
 # The same cluster as virtual machines with systemd and a kernel's NFS; needs root.
 check-vm:

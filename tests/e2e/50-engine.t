@@ -150,7 +150,7 @@ t_like "permission denied: who may" "$t_out" "unix://$socket may be used by root
 mend
 
 # Which engine, said wrongly.
-t_refused "a scheme that is none" 1 "engine 'gopher://x': only unix:// and tcp:// are supported" --host gopher://x
+t_refused "a scheme that is none" 1 "engine 'gopher://x': only unix://, tcp:// and ssh:// are supported" --host gopher://x
 t_refused "a port that is none" 64 "'tcp://127.0.0.1:99999' is not an engine's address: write tcp://host:port" \
 	--host tcp://127.0.0.1:99999
 t_refused "a host with a blank" 64 "is not an engine's address" --host 'tcp://two words:2375'

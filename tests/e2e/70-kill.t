@@ -11,7 +11,7 @@
 
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
-t_in_labs "${SHARDS:-4}"
+t_in_labs "${SHARDS:-2}"
 
 # shellcheck source=tests/e2e/convergence.sh
 . "$t_root/tests/e2e/convergence.sh"
