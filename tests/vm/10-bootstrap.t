@@ -44,6 +44,7 @@ models: { store: ollama-models, present: ["mistral:7b"] }
 services:
   traefik:
     image: 10.0.0.1:5000/lab/traefik:standin
+    environment: { STANDIN_VERSION: 3.6.1 }
     command: [--providers.swarm.network=edge, "--entrypoints.web.address=:80", --api=true]
     ports: [{ target: 80, published: 80, mode: host }, { target: 8080, published: 8080, mode: host }]
     volumes: [{ type: bind, source: /var/run/docker.sock, target: /var/run/docker.sock, read_only: true }]
@@ -81,14 +82,17 @@ seconds() { # TEXT COMMAND...
 	t_diag "$text: $((SECONDS - start)) s"
 }
 
+# The machines are busy with their tasks for a while, and then a probe does not come to its end in time.
 no_change() { # TEXT
+	t_retry 240 in_sync
 	t_run timeout -k 5 300 "$RECONCILE" --dry-run --detailed-exitcode --state-dir "$t_dir/state" "$spec"
 	t_is "$1" "$t_status" 0
 	[ "$t_status" = 0 ] || t_show_run
 }
 
+# An automount: looking at it mounts it.
 mounted() { # NODE
-	vm "$1" 'findmnt -n -t nfs4 -o SOURCE,OPTIONS /opt/ollama-models; ls /opt/ollama-models/models/manifests'
+	vm "$1" 'ls /opt/ollama-models/models/manifests; findmnt -n -t nfs4 -o SOURCE,OPTIONS /opt/ollama-models'
 }
 
 in_sync() {
@@ -117,7 +121,7 @@ seconds "bootstrap takes them all the way" reconcile bootstrap --wait --timeout 
 [ "$t_status" = 0 ] || t_show_run
 no_change "the second run has nothing to change"
 for node in gmktec wsasus hpr; do
-	t_like "$node has the models, read-only" "$(mounted "$node" 2>&1)" '10\.0\.0\.80:/opt/ollama-models .*ro,.*registry\.ollama\.ai'
+	t_like "$node has the models, read-only" "$(mounted "$node" 2>&1)" 'registry\.ollama\.ai.*10\.0\.0\.80:/opt/ollama-models .*ro,'
 	t_not_ok "nothing can be written there" vm "$node" 'sudo touch /opt/ollama-models/x'
 done
 t_ok "one model server on each host" t_retry 120 running ollama 4
@@ -128,7 +132,6 @@ done
 seconds "a client reboots" vm reboot wsasus
 t_like "its mount is back" "$(mounted wsasus 2>&1)" '10\.0\.0\.80:/opt/ollama-models .*ro'
 t_ok "its task is back" t_retry 180 running ollama 4
-t_retry 60 in_sync
 no_change "nothing is to be done after that"
 
 seconds "the server reboots" vm reboot hppavilion
@@ -136,7 +139,6 @@ t_ok "its task is back, and the others" t_retry 240 running ollama 4
 for node in gmktec wsasus hpr; do
 	t_ok "$node sees the models again" t_retry 120 mounted "$node"
 done
-t_retry 120 in_sync
 no_change "nothing is to be done after that either"
 
 vm freeze hppavilion
@@ -152,6 +154,5 @@ for node in gmktec wsasus; do
 done
 [ $((SECONDS - start)) -ge 60 ] || sleep $((60 - SECONDS + start))
 vm thaw hppavilion
-t_retry 240 in_sync
 no_change "with the server back the cluster recovers by itself"
 t_ok "all tasks run" t_retry 240 running ollama 4
