@@ -121,7 +121,7 @@ check-unit-run: unit-bins fuzz-replay
 check-e2e:
 	$(Q)$(MAKE) -j$(shell nproc) --no-print-directory $(SAN) check-e2e-run
 # Those that take longest go first, so that none is alone at the end.
-LONGEST := $(patsubst %,tests/e2e/%.t,71-faults 70-kill 41-swarm 42-host 72-review 23-properties 22-contested 67-rollback 21-random)
+LONGEST := $(patsubst %,tests/e2e/%.t,71-faults 70-kill 41-swarm 02-demo 42-host 72-review 23-properties 22-contested 67-rollback 21-random)
 check-e2e-run: all $(BUILD)/tests/e2e/gen $(BUILD)/tests/unit/kinds/swarm_engine
 	T_STDERR=9 BUILD=$(BUILD) prove --timer -j $(TEST_JOBS) $(if $(V),-v) $(or $(T),$(LONGEST) $(filter-out $(LONGEST),$(wildcard tests/e2e/*.t))) 9>&2
 
