@@ -117,8 +117,8 @@ static void needs(const struct spec *spec, struct wants *w)
 
 struct seen {
 	enum { MANAGER_NONE, MANAGER_APT, MANAGER_RPM } manager;
-	bool engine;       /* dockerd or its socket, in whatever form */
-	bool no_parser;    /* of AppArmor, which the kernel has switched on: no container starts (seen with docker.io) */
+	bool engine;    /* dockerd or its socket, in whatever form */
+	bool no_parser; /* of AppArmor, which the kernel has switched on: no container starts (seen with docker.io) */
 	json_t *installed; /* by name; true: whole, false: unpacked, half configured, … */
 };
 
