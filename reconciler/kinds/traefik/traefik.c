@@ -450,7 +450,7 @@ static void say_restart(const struct snapshot *snap, const struct traefik_view *
 	}
 	list_entrypoints(snap, &entrypoints);
 	str_addf(out,
-		 "Traefik restarts: about 1 s without its entrypoints%s%s%s, up to 10 s more while open requests end",
+		 "Traefik restarts: 2 to 5 s without its entrypoints%s%s%s, up to 10 s more while open requests end",
 		 entrypoints.len ? " (" : "", str_cstr(&entrypoints), entrypoints.len ? ")" : "");
 }
 
