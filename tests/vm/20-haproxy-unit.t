@@ -45,7 +45,7 @@ import http.server, time
 class App(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/slow":
-            time.sleep(20)
+            time.sleep(90)
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b"app")
@@ -64,15 +64,16 @@ write_spec
 t_ok "a cluster of it" reconcile bootstrap --yes
 t_ok "HAProxy serves" t_retry 60 curl -sf -m 20 http://10.0.0.84:8000/
 
-write_spec '  scaler: { unit: scaler.service, node: gmktec }' \
-	'  haproxy: { unit: haproxy.service, node: gmktec, stop_timeout: 90s }'
+write_spec '  haproxy: { unit: haproxy.service, node: gmktec, stop_timeout: 180s }'
 t_run reconcile apply --dry-run
 t_like "its backends are read through its socket" "$t_out" \
 	"blocked +absent/haproxy.*backend 'web' \(app 127.0.0.1:8080; reached at :8000\)"
+write_spec '  scaler: { unit: scaler.service, node: gmktec }'
+t_run reconcile apply --dry-run
 t_like "what starts a unit is seen" "$t_out" 'stops unit scaler.service and what starts it \(scaler.timer\)'
 write_spec '  scaler: { unit: scaler.service, node: gmktec }' \
-	'  haproxy: { unit: haproxy.service, node: gmktec, stop_timeout: 90s, quiet: 1s, accept: [backend/web] }'
-curl -s -m 120 http://10.0.0.84:8000/slow >"$t_dir/slow" &
+	'  haproxy: { unit: haproxy.service, node: gmktec, stop_timeout: 180s, quiet: 1s, accept: [backend/web] }'
+curl -s -m 300 http://10.0.0.84:8000/slow >"$t_dir/slow" &
 slow=$!
 sleep 2
 t_run reconcile apply --yes
