@@ -45,7 +45,7 @@ import http.server, time
 class App(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/slow":
-            time.sleep(90)
+            time.sleep(45) # HAProxy gives a server 50 s
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b"app")
