@@ -42,7 +42,8 @@ static bool take_option(struct verify_args *a, int opt)
 	case OPT_JSON:
 		return a->json = true;
 	case OPT_TIMEOUT:
-		return strcmp(optarg, "0") == 0 ? (a->timeout_ms = 0, true) : timeout_option(optarg, &a->timeout_ms);
+		a->timeout_ms = 0;
+		return strcmp(optarg, "0") == 0 || timeout_option(optarg, &a->timeout_ms);
 	default:
 		return source_args_take(&a->source, opt, optarg);
 	}

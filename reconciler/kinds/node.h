@@ -45,6 +45,9 @@ const char *node_swarm_state(const json_t *info);
 /* The NodeID that the engine says it has; NULL: none. */
 const char *node_own_id(const json_t *info);
 
+/* The spec's host whose engine says that it has this NodeID (may be NULL); NULL: none that could be looked at. */
+struct host *node_host(const struct apply *a, const char *id);
+
 /* True when the engine of this pass (engine/info) is the node's. */
 bool node_has_engine(const struct snapshot *snap, const char *node);
 

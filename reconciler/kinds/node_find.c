@@ -215,3 +215,13 @@ enum node_found node_find(const struct snapshot *snap, const struct node_id *wan
 	*entry = found;
 	return NODE_FOUND;
 }
+
+struct host *node_host(const struct apply *a, const char *id)
+{
+	for (size_t i = 0; id && i < a->cluster->n_hosts; i++) {
+		struct host *h = a->cluster->hosts[i];
+		if (str_eq(node_own_id(node_info(a->snap, host_node(h), NULL)), id))
+			return h;
+	}
+	return NULL;
+}

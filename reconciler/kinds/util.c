@@ -268,6 +268,19 @@ void observe_as_wanted(struct observe *o, const char *kind)
 	}
 }
 
+json_t *observed_nodes(const struct observe *o, const char *kind)
+{
+	json_t *names = json_object();
+
+	for (size_t i = 0; i < resource_count(o->want); i++) {
+		const struct resource *w = resource_at(o->want, i);
+		const char *node = str_eq(w->kind, "node") ? w->name : str_eq(w->kind, kind) ? w->node : NULL;
+		if (node)
+			json_set_bool(names, node, true);
+	}
+	return names;
+}
+
 void observe_unknown(struct observe *o, const char *kind, const char *why)
 {
 	for (size_t i = 0; i < resource_count(o->want); i++) {

@@ -55,6 +55,8 @@ struct resource *observe_add(struct observe *o, const struct resource *want);
 void observe_as_wanted(struct observe *o, const char *kind);
 /* All wanted resources of the kind become UNKNOWN live ones. */
 void observe_unknown(struct observe *o, const char *kind, const char *why);
+/* Every node of the spec, and those of the wanted resources of the kind: {"gmktec": true}. New reference. */
+json_t *observed_nodes(const struct observe *o, const char *kind);
 /*
  * A live resource that the spec does not name, PRESENT and owned, named by its
  * name in the engine, or by that and the id when a wanted one has this name.

@@ -530,10 +530,16 @@ static int dry_run(struct pass *p, struct err *err)
 	return p->o->plan_out ? save_plan(p, err) : 0;
 }
 
-static int apply_once(struct pass *p, struct apply_result *r, struct err *err)
+static void record_this_plan(struct pass *p)
 {
 	struct render_context ctx = context_of(p);
 	_cleanup_json_ json_t *body = render_json(p->plan, &ctx);
+
+	record_plan(&p->record, body, p->result->plans);
+}
+
+static int apply_once(struct pass *p, struct apply_result *r, struct err *err)
+{
 	struct apply_options ao = {
 		.cluster = &p->session->cluster,
 		.snap = p->snap,
@@ -547,7 +553,7 @@ static int apply_once(struct pass *p, struct apply_result *r, struct err *err)
 
 	if (!p->record.origin)
 		p->record.origin = origin_record(p->origin, p->spec, p->want);
-	record_plan(&p->record, body, p->result->plans);
+	record_this_plan(p);
 	if (apply_plan(p->plan, &ao, r, err) < 0)
 		return -1;
 	p->result->done += r->done;
@@ -653,8 +659,8 @@ static int converge(struct pass *p, struct err *err)
 }
 
 /*
- * A spec that the cluster agrees with already (imported, written after the fact, a commit that changes nothing there) is
- * a run as well, once: it is what a rollback from the next one goes back to.
+ * A spec that the cluster agrees with already (imported, written after the fact, a commit that changes nothing there)
+ * is a run as well, once: it is what a rollback from the next one goes back to.
  */
 static void record_new_spec(struct pass *p)
 {
@@ -664,9 +670,7 @@ static void record_new_spec(struct pass *p)
 	p->record.origin = origin_record(p->origin, p->spec, p->want);
 	if (record_has_spec(&p->record))
 		return;
-	struct render_context ctx = context_of(p);
-	_cleanup_json_ json_t *body = render_json(p->plan, &ctx);
-	record_plan(&p->record, body, p->result->plans);
+	record_this_plan(p);
 	remember_in_sync(p);
 }
 

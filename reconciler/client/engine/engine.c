@@ -498,6 +498,11 @@ int engine_list(struct engine *e, int64_t deadline, const char *path, const json
 	return engine_get(e, deadline, out, err, "%s?filters=%s", path, str_cstr(&query));
 }
 
+bool engine_task_runs(const json_t *task)
+{
+	return str_eq(json_str(json_object_get(task, "Status"), "State"), "running");
+}
+
 int engine_count_running(struct engine *e, int64_t deadline, const char *filter, const char *value, size_t *n,
 			 struct err *err)
 {
@@ -509,7 +514,7 @@ int engine_count_running(struct engine *e, int64_t deadline, const char *filter,
 		return -1;
 	*n = 0;
 	json_array_foreach (tasks, i, task)
-		*n += str_eq(json_str(json_object_get(task, "Status"), "State"), "running");
+		*n += engine_task_runs(task);
 	return 0;
 }
 

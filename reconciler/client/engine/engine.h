@@ -74,6 +74,8 @@ int engine_get(struct engine *e, int64_t deadline, json_t **out, struct err *err
 /* GET path?filters=…; filters: {"service": {"shop": true}} or {"service": ["shop"]}. Otherwise as engine_get. */
 int engine_list(struct engine *e, int64_t deadline, const char *path, const json_t *filters, json_t **out,
 		struct err *err) MUST_CHECK;
+/* Of an entry of GET /tasks. */
+bool engine_task_runs(const json_t *task);
 /* How many tasks run of those that a filter takes: "service" or "node", and its id or name. */
 int engine_count_running(struct engine *e, int64_t deadline, const char *filter, const char *value, size_t *n,
 			 struct err *err) MUST_CHECK;

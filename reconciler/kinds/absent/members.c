@@ -92,24 +92,15 @@ static int find_containers(struct apply *a, const struct change *c, struct membe
 	return 0;
 }
 
-static const char *node_by_id(const struct apply *a, const char *id)
-{
-	for (size_t i = 0; i < a->cluster->n_hosts; i++) {
-		const char *node = host_node(a->cluster->hosts[i]);
-		if (id && str_eq(node_own_id(node_info(a->snap, node, NULL)), id))
-			return node;
-	}
-	return NULL;
-}
-
 static int find_task(struct apply *a, const char *service, const json_t *task, struct members *m, struct err *err)
 {
 	const char *container = json_str(json_path(task, "Status.ContainerStatus"), "ContainerID");
-	const char *node = node_by_id(a, json_str(task, "NodeID"));
+	const struct host *host = node_host(a, json_str(task, "NodeID"));
+	const char *node = host ? host_node(host) : NULL;
 	_cleanup_json_ json_t *inspect = NULL;
 	struct engine *engine;
 
-	if (!container || !str_eq(json_str(json_object_get(task, "Status"), "State"), "running"))
+	if (!container || !engine_task_runs(task))
 		return 0;
 	if (!node)
 		return err_set(

@@ -226,24 +226,11 @@ static void observe_node(struct observe *o, const char *node, const char *own_fi
 	}
 }
 
-/* Every node of the spec: a server that it no longer names may still have our file. */
-static json_t *node_names(const struct observe *o)
-{
-	json_t *names = json_object();
-
-	for (size_t i = 0; i < resource_count(o->want); i++) {
-		const struct resource *w = resource_at(o->want, i);
-		const char *node = str_eq(w->kind, "node") ? w->name : str_eq(w->kind, "export") ? w->node : NULL;
-		if (node)
-			json_set_bool(names, node, true);
-	}
-	return names;
-}
-
 static int observe(struct observe *o, struct err *err)
 {
 	_cleanup_free_ char *own_file = export_own_file(o->cluster);
-	_cleanup_json_ json_t *nodes = node_names(o);
+	/* A server that the spec no longer names may still have our file. */
+	_cleanup_json_ json_t *nodes = observed_nodes(o, "export");
 	size_t n;
 
 	(void)err;

@@ -345,22 +345,9 @@ static void observe_node(struct observe *o, const char *node)
 		observe_extras(o, node, &v);
 }
 
-static json_t *node_names(const struct observe *o)
-{
-	json_t *names = json_object();
-
-	for (size_t i = 0; i < resource_count(o->want); i++) {
-		const struct resource *w = resource_at(o->want, i);
-		const char *node = str_eq(w->kind, "node") ? w->name : str_eq(w->kind, "mount") ? w->node : NULL;
-		if (node)
-			json_set_bool(names, node, true);
-	}
-	return names;
-}
-
 static int observe(struct observe *o, struct err *err)
 {
-	_cleanup_json_ json_t *nodes = node_names(o);
+	_cleanup_json_ json_t *nodes = observed_nodes(o, "mount");
 	size_t n;
 
 	(void)err;

@@ -1,5 +1,7 @@
 #include "kinds/route/gate.h"
 
+#include "client/engine/engine.h"
+
 #include <string.h>
 
 #define POLL_S 15 /* Traefik asks Swarm so often (refreshSeconds) */
@@ -44,7 +46,7 @@ static size_t count_running(const json_t *tasks)
 	size_t i, n = 0;
 
 	json_array_foreach ((json_t *)tasks, i, t)
-		n += str_eq(json_str(json_object_get(t, "Status"), "State"), "running");
+		n += engine_task_runs(t);
 	return n;
 }
 
@@ -141,7 +143,7 @@ static bool tasks_are_served(const json_t *tasks, const char *servers)
 	size_t i;
 
 	json_array_foreach ((json_t *)tasks, i, t)
-		if (str_eq(json_str(json_object_get(t, "Status"), "State"), "running") && !task_is_served(t, servers))
+		if (engine_task_runs(t) && !task_is_served(t, servers))
 			return false;
 	return true;
 }

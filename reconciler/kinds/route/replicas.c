@@ -16,11 +16,6 @@ void route_replicas_free(struct route_replicas *r)
 	free(r->unseen);
 }
 
-static bool is_running(const json_t *task)
-{
-	return str_eq(json_str(json_object_get(task, "Status"), "State"), "running");
-}
-
 /* Where it is */
 
 static bool has_server(const json_t *balancer, const char *address)
@@ -55,16 +50,6 @@ char *route_replica_address(const json_t *task, const json_t *balancer)
 			n++;
 		}
 	return n ? NULL : xstrdup("127.0.0.1");
-}
-
-static struct host *find_host(const struct apply *a, const char *node_id)
-{
-	for (size_t i = 0; node_id && i < a->cluster->n_hosts; i++) {
-		struct host *h = a->cluster->hosts[i];
-		if (str_eq(node_own_id(node_info(a->snap, host_node(h), NULL)), node_id))
-			return h;
-	}
-	return NULL;
 }
 
 /* Asking */
@@ -169,7 +154,7 @@ static int find_and_ask(struct apply *a, const struct resource *route, const jso
 {
 	_cleanup_free_ char *address = route_replica_address(task, balancer);
 	struct replica r = {
-		.route = route, .task = task, .address = address, .host = find_host(a, json_str(task, "NodeID"))};
+		.route = route, .task = task, .address = address, .host = node_host(a, json_str(task, "NodeID"))};
 
 	if (r.host && address)
 		return ask(&r, http, out, err);
@@ -192,7 +177,7 @@ int route_ask_replicas(struct apply *a, const struct resource *route, const json
 	if (http_new(&http, err) < 0)
 		return -1;
 	json_array_foreach ((json_t *)tasks, i, task) {
-		if (rc < 0 || !is_running(task))
+		if (rc < 0 || !engine_task_runs(task))
 			continue;
 		r->running++;
 		rc = find_and_ask(a, route, task, balancer, http, r, err);

@@ -16,7 +16,8 @@ bool static_is_true(const char *text);
  * What a configuration says, as an object of strings (new reference):
  * "docker", "swarm" (the provider is there), "swarmMode",
  * "swarmModeRefreshSeconds", "swarm.swarmMode", "swarm.swarmModeRefreshSeconds",
- * "docker.network", "swarm.network", "docker.endpoint", "swarm.endpoint", "entrypoints.<name in lower case>" (its address).
+ * "docker.network", "swarm.network", "docker.endpoint", "swarm.endpoint", "entrypoints.<name in lower case>" (its
+ * address).
  */
 int static_read_yaml(const char *text, size_t len, json_t **out, struct err *err) MUST_CHECK;
 json_t *static_read_flags(const json_t *args); /* array of strings */
