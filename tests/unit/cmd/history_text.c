@@ -11,6 +11,8 @@
 
 #include "cmd/history_text.h"
 
+#include "tests/unit/quoted.h"
+
 static const struct text_style plain = {0};
 
 static int set_zone(void **state)
@@ -21,25 +23,11 @@ static int set_zone(void **state)
 	return 0;
 }
 
-static json_t *parse(const char *text)
-{
-	_cleanup_free_ char *copy = xstrdup(text);
-	struct err err = {0};
-	json_t *j;
-
-	for (char *p = copy; *p; p++)
-		if (*p == '\'')
-			*p = '"';
-	if (json_parse(copy, strlen(copy), &j, &err) < 0)
-		fail_msg("%s: %s", err.msg, text);
-	return j;
-}
-
 #define COMMIT "1f2e3d4c5b6a79889716253443526170fedcba98"
 
 static void runs_are_a_table(void **state)
 {
-	_cleanup_json_ json_t *runs = parse(
+	_cleanup_json_ json_t *runs = quoted(
 		"[{'run': 4, 'kind': 'apply', 'started': 1795224500, 'source': 'cluster.yaml', 'outcomes': {}}, "
 		"{'run': 3, 'kind': 'rollback', 'started': 1795224400, 'ended': 1795224592, 'source': '" COMMIT
 		":cluster.yaml', 'commit': '" COMMIT "', 'exit_status': 1, 'outcomes': {'done': 2, 'held': 1, "
@@ -69,7 +57,7 @@ static void runs_are_a_table(void **state)
 
 static void a_run_is_shown_with_plans_steps_and_end(void **state)
 {
-	_cleanup_json_ json_t *run = parse(
+	_cleanup_json_ json_t *run = quoted(
 		"{'run': 3, 'kind': 'apply', 'started': 1795224400, 'ended': 1795224412, 'source': 'cluster.yaml', "
 		"'exit_status': 1, 'message': 'one failed\\nand more', 'outcomes': {'done': 1, 'unhealthy': 1}, "
 		"'plans': "
@@ -120,7 +108,7 @@ static void a_run_is_shown_with_plans_steps_and_end(void **state)
 
 static void a_killed_run_says_so(void **state)
 {
-	_cleanup_json_ json_t *run = parse(
+	_cleanup_json_ json_t *run = quoted(
 		"{'run': 3, 'kind': 'apply', 'started': 5, 'source': 'a', 'outcomes': {}, 'plans': [], 'steps': []}");
 	_cleanup_str_ struct str out = {0};
 

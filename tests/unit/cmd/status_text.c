@@ -11,6 +11,8 @@
 
 #include "cmd/status_text.h"
 
+#include "tests/unit/quoted.h"
+
 static const struct text_style plain = {0};
 
 static int set_zone(void **state)
@@ -19,20 +21,6 @@ static int set_zone(void **state)
 	setenv("TZ", "UTC", 1);
 	tzset();
 	return 0;
-}
-
-static json_t *parse(const char *text)
-{
-	_cleanup_free_ char *copy = xstrdup(text);
-	struct err err = {0};
-	json_t *j;
-
-	for (char *p = copy; *p; p++)
-		if (*p == '\'')
-			*p = '"';
-	if (json_parse(copy, strlen(copy), &j, &err) < 0)
-		fail_msg("%s: %s", err.msg, text);
-	return j;
 }
 
 static const char whole[] =
@@ -74,7 +62,7 @@ static const char whole[] =
 
 static void everything_is_told_trouble_first(void **state)
 {
-	_cleanup_json_ json_t *doc = parse(whole);
+	_cleanup_json_ json_t *doc = quoted(whole);
 	_cleanup_str_ struct str out = {0};
 
 	(void)state;
@@ -118,7 +106,7 @@ static void everything_is_told_trouble_first(void **state)
 
 static void an_engine_that_is_away_is_told_once(void **state)
 {
-	_cleanup_json_ json_t *doc = parse(
+	_cleanup_json_ json_t *doc = quoted(
 		"{'format': 1, 'cluster': 'shop', 'at': 5, 'health': 'unknown', 'summary': {'failed': 0, 'pending': 0, "
 		"'unknown': 1}, 'unknown': {'engine': 'no answer', 'nodes': 'no answer', 'services': 'no answer', "
 		"'last_run': 'permission denied'}, 'routes': []}");
@@ -133,13 +121,13 @@ static void an_engine_that_is_away_is_told_once(void **state)
 
 static void many_tasks_are_summed_up(void **state)
 {
-	_cleanup_json_ json_t *doc = parse("{'services': [{'name': 'web', 'state': 'failing', 'tasks': []}]}");
+	_cleanup_json_ json_t *doc = quoted("{'services': [{'name': 'web', 'state': 'failing', 'tasks': []}]}");
 	_cleanup_str_ struct str out = {0};
 	json_t *tasks = json_object_get(json_array_get(json_object_get(doc, "services"), 0), "tasks");
 
 	(void)state;
 	for (int i = 0; i < 8; i++)
-		json_array_append_new(tasks, parse("{'name': 'web.1', 'state': 'rejected', 'error': 'x'}"));
+		json_array_append_new(tasks, quoted("{'name': 'web.1', 'state': 'rejected', 'error': 'x'}"));
 	status_text(doc, &plain, &out);
 	assert_non_null(strstr(str_cstr(&out), "    and 3 more\n"));
 }
@@ -157,7 +145,7 @@ static void a_holder_that_is_gone_is_said(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_free_ char *text = xasprintf("{'at': 1000, 'lease': %s}", cases[i].lease);
-		_cleanup_json_ json_t *doc = parse(text);
+		_cleanup_json_ json_t *doc = quoted(text);
 		_cleanup_str_ struct str out = {0};
 		status_text(doc, &plain, &out);
 		assert_non_null(strstr(str_cstr(&out), cases[i].text));
@@ -168,7 +156,7 @@ static void a_holder_that_is_gone_is_said(void **state)
 
 static void check_changes(const char *before, const char *now, const char *wanted)
 {
-	_cleanup_json_ json_t *a = parse(before), *b = parse(now);
+	_cleanup_json_ json_t *a = quoted(before), *b = quoted(now);
 	_cleanup_json_ json_t *old = status_lines(a, NULL), *new = status_lines(b, old);
 	_cleanup_str_ struct str out = {0};
 
@@ -203,8 +191,8 @@ static void what_is_not_known_has_not_changed(void **state)
 
 	(void)state;
 	check_changes(WEB("3", "running") "}", away, "01:28:20 engine: no answer\n");
-	_cleanup_json_ json_t *first = parse(WEB("3", "running") "}"), *second = parse(away);
-	_cleanup_json_ json_t *third = parse(WEB("2", "starting") "}");
+	_cleanup_json_ json_t *first = quoted(WEB("3", "running") "}"), *second = quoted(away);
+	_cleanup_json_ json_t *third = quoted(WEB("2", "starting") "}");
 	_cleanup_json_ json_t *a = status_lines(first, NULL), *b = status_lines(second, a), *c = status_lines(third, b);
 	_cleanup_str_ struct str out = {0};
 	status_changes(b, c, 1795224500, &out);

@@ -3,19 +3,7 @@
 
 #include "kinds/engine/daemon.h"
 
-static json_t *json(const char *text)
-{
-	_cleanup_free_ char *copy = xstrdup(text);
-	struct err err = {0};
-	json_t *j = NULL;
-
-	for (char *p = copy; *p; p++)
-		if (*p == '\'')
-			*p = '"';
-	if (json_parse(copy, strlen(copy), &j, &err) < 0)
-		fail_msg("%s: %s", text, err.msg);
-	return j;
-}
+#include "tests/unit/quoted.h"
 
 /* In the order of the members, with apostrophes. */
 static void expect_text(json_t *j, const char *expected)
@@ -33,16 +21,16 @@ static void expect_text(json_t *j, const char *expected)
 static void other_keys_and_their_order_stay(void **state)
 {
 	_cleanup_json_ json_t *file =
-		json("{'mtu':1400,'log-opts':{'tag':'x','max-size':'1m'},'debug':true,'dns':['a']}");
+		quoted("{'mtu':1400,'log-opts':{'tag':'x','max-size':'1m'},'debug':true,'dns':['a']}");
 	_cleanup_json_ json_t *wanted =
-		json("{'dns':['b','c'],'log-opts':{'max-size':'9m','max-file':'3'},'icc':false}");
+		quoted("{'dns':['b','c'],'log-opts':{'max-size':'9m','max-file':'3'},'icc':false}");
 
 	(void)state;
 	expect_text(daemon_overlay(file, wanted), "{'mtu':1400,'log-opts':{'tag':'x','max-size':'9m','max-file':'3'},"
 						  "'debug':true,'dns':['b','c'],'icc':false}");
 	expect_text(daemon_pick(file, wanted), "{'dns':['a'],'log-opts':{'max-size':'1m'}}");
 	/* An object takes the place of something else, and the other way round. */
-	_cleanup_json_ json_t *odd = json("{'dns':{'a':1},'log-opts':'none'}");
+	_cleanup_json_ json_t *odd = quoted("{'dns':{'a':1},'log-opts':'none'}");
 	expect_text(daemon_overlay(odd, wanted),
 		    "{'dns':['b','c'],'log-opts':{'max-size':'9m','max-file':'3'},'icc':false}");
 }
@@ -90,7 +78,7 @@ static void what_info_tells(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_cleanup_json_ json_t *info = json(cases[i].info), *wanted = json(cases[i].wanted);
+		_cleanup_json_ json_t *info = quoted(cases[i].info), *wanted = quoted(cases[i].wanted);
 		const char *got = daemon_not_loaded(info, wanted);
 		if (!str_eq(got, cases[i].differs) && (got || cases[i].differs))
 			fail_msg("%s beside %s: %s", cases[i].info, cases[i].wanted, got ? got : "equal");
@@ -115,8 +103,8 @@ static void what_needs_a_restart(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_cleanup_json_ json_t *file = json(cases[i].file), *info = json(cases[i].info),
-				      *wanted = json(cases[i].wanted);
+		_cleanup_json_ json_t *file = quoted(cases[i].file), *info = quoted(cases[i].info),
+				      *wanted = quoted(cases[i].wanted);
 		if (daemon_needs_restart(file, info, wanted) != cases[i].restart)
 			fail_msg("%s, %s, %s", cases[i].file, cases[i].info, cases[i].wanted);
 	}

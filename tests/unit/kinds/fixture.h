@@ -5,6 +5,8 @@
 #include "kinds/kinds.h"
 #include "spec/spec.h"
 
+#include "tests/unit/quoted.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -38,15 +40,11 @@ static inline struct spec *fixture_spec(const char *yaml)
 /* snap: JSON with apostrophes for quotation marks. */
 static inline struct snapshot *fixture_snapshot(const char *snap)
 {
-	_cleanup_free_ char *text = xstrdup(snap);
-	_cleanup_json_ json_t *j = NULL;
+	_cleanup_json_ json_t *j = quoted(snap);
 	struct snapshot *s = NULL;
 	struct err err = {0};
 
-	for (char *p = text; *p; p++)
-		if (*p == '\'')
-			*p = '"';
-	if (json_parse(text, strlen(text), &j, &err) < 0 || snapshot_from_json(j, &s, &err) < 0)
+	if (snapshot_from_json(j, &s, &err) < 0)
 		fail_msg("snapshot: %s", err.msg);
 	return s;
 }

@@ -2,6 +2,8 @@
 #include "kinds/absent/haproxy.h"
 #include "kinds/absent/unit.h"
 
+#include "tests/unit/quoted.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,20 +14,6 @@
 #include <string.h>
 
 /* JSON with apostrophes. */
-static json_t *parse(const char *text)
-{
-	_cleanup_free_ char *copy = xstrdup(text);
-	struct err err = {0};
-	json_t *j = NULL;
-
-	for (char *p = copy; *p; p++)
-		if (*p == '\'')
-			*p = '"';
-	if (json_parse(copy, strlen(copy), &j, &err) < 0)
-		fail_msg("%s: %s", err.msg, text);
-	return j;
-}
-
 static const char services[] =
 	"[{'Spec':{'Name':'shop_api'},'Endpoint':{'VirtualIPs':[{'Addr':'10.64.1.5/24'}],"
 	"'Ports':[{'TargetPort':8000,'PublishedPort':18000}]}},{'Spec':{'Name':'web'},'Endpoint':{}}]";
@@ -48,7 +36,7 @@ static struct resource_set *wanted(void)
 
 	resource_set_field(s, api, "name", json_string("shop_api"), (struct mark){0});
 	resource_set_field(s, api, "image", json_string("registry.lan/api:2"), (struct mark){0});
-	resource_set_field(s, api, "labels", parse("{'traefik.http.services.api.loadbalancer.server.port':'8000'}"),
+	resource_set_field(s, api, "labels", quoted("{'traefik.http.services.api.loadbalancer.server.port':'8000'}"),
 			   (struct mark){0});
 	resource_set_field(s, web, "image", json_string("nginx:1"), (struct mark){0});
 	resource_add(s, "route", "api");
@@ -93,8 +81,8 @@ static void test_coverage(void **state)
 		{"", NULL},
 	};
 	struct resource_set *want = wanted();
-	_cleanup_json_ json_t *all = parse(services), *seen = parse(containers),
-			      *nodes = parse("{'a':'10.0.0.1','b':'10.0.0.2'}");
+	_cleanup_json_ json_t *all = quoted(services), *seen = quoted(containers),
+			      *nodes = quoted("{'a':'10.0.0.1','b':'10.0.0.2'}");
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_json_ json_t *haproxy =
@@ -116,9 +104,9 @@ static void test_said_by_the_spec(void **state)
 {
 	(void)state;
 	struct resource_set *want = wanted();
-	_cleanup_json_ json_t *haproxy = parse(
+	_cleanup_json_ json_t *haproxy = quoted(
 				      "{'backends':{'x':{'servers':{'s':['y:1'],'t':[]},'binds':[':80',':81']}}}"),
-			      *backends = parse("{'x':'route/web'}");
+			      *backends = quoted("{'x':'route/web'}");
 	const struct haproxy_view v = {.haproxy = haproxy, .want = want, .backends = backends};
 	_cleanup_str_ struct str text = {0};
 
@@ -141,13 +129,13 @@ static void check_targets(const json_t *addresses, const char *const *yes, const
 static void test_addresses(void **state)
 {
 	(void)state;
-	_cleanup_json_ json_t *nodes = parse("{'a':'10.0.0.1','b':'10.0.0.2'}"),
-			      *haproxy = parse("{'binds':[':80','127.0.0.1:8404']}"),
-			      *inspect = parse(
+	_cleanup_json_ json_t *nodes = quoted("{'a':'10.0.0.1','b':'10.0.0.2'}"),
+			      *haproxy = quoted("{'binds':[':80','127.0.0.1:8404']}"),
+			      *inspect = quoted(
 				      "{'Name':'/lb','HostConfig':{'NetworkMode':'n'},'NetworkSettings':{'Ports':"
 				      "{'80/tcp':[{'HostPort':'8080'}],'1/tcp':null},'Networks':{'n':{'IPAddress':"
 				      "'172.18.0.4','Aliases':['proxy']}}}}"),
-			      *all = parse(services);
+			      *all = quoted(services);
 	const struct haproxy_view v = {.haproxy = haproxy, .node = "a", .nodes = nodes};
 	_cleanup_json_ json_t *container = haproxy_addresses(&v, inspect), *unit = haproxy_addresses(&v, NULL),
 			      *service = haproxy_service_addresses(&v, json_array_get(all, 0));

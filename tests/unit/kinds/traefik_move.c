@@ -4,6 +4,8 @@
 #include "kinds/traefik/merge.h"
 #include "kinds/traefik/moved.h"
 
+#include "tests/unit/quoted.h"
+
 static const char addition[] = "{'http': {'routers': {'who': {'rule': 'Host(`w`)', 'tls': {}}},"
 			       " 'services': {'who': {'loadBalancer': {'servers': [{'url': 'http://w:1'}]}}}}}";
 
@@ -45,23 +47,9 @@ static const struct merge_case cases[] = {
 	{"not YAML", "http: [\n", NULL, "line 2"},
 };
 
-static json_t *parsed(const char *text)
-{
-	_cleanup_free_ char *copy = xstrdup(text);
-	struct err err = {0};
-	json_t *j;
-
-	for (char *p = copy; *p; p++)
-		if (*p == '\'')
-			*p = '"';
-	if (json_parse(copy, strlen(copy), &j, &err) < 0)
-		fail_msg("%s", err.msg);
-	return j;
-}
-
 static void test_merge(void **state)
 {
-	_cleanup_json_ json_t *add = parsed(addition);
+	_cleanup_json_ json_t *add = quoted(addition);
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -78,7 +66,7 @@ static void test_merge(void **state)
 
 static void test_merge_of_a_template(void **state)
 {
-	_cleanup_json_ json_t *add = parsed("{'http': {'routers': {'a': {'rule': 'Path(`{{x}}`)'}}}}");
+	_cleanup_json_ json_t *add = quoted("{'http': {'routers': {'a': {'rule': 'Path(`{{x}}`)'}}}}");
 	_cleanup_str_ struct str out = {0};
 	struct err err = {0};
 
@@ -183,11 +171,11 @@ static void test_missing(void **state)
 	_cleanup_free_ char *none = moved_missing(&m, snapshot_get(snap, "traefik/rawdata", NULL));
 	assert_string_equal(none, "it has 'w@file' not at all");
 	_cleanup_json_ json_t *all =
-		parsed("{'routers': {'w@file': {'status': 'disabled', 'error': ['no such service']}}}");
+		quoted("{'routers': {'w@file': {'status': 'disabled', 'error': ['no such service']}}}");
 	_cleanup_free_ char *wrong = moved_missing(&m, all);
 	assert_string_equal(wrong, "it has 'w@file' as disabled: no such service");
 	json_t *done =
-		parsed("{'routers': {'w@file': {'status': 'enabled'}}, 'middlewares': {'c@file': {'status': 'enabled'},"
+		quoted("{'routers': {'w@file': {'status': 'enabled'}}, 'middlewares': {'c@file': {'status': 'enabled'},"
 		       " 'h@file': {'status': 'enabled'}, 'e@file': {'status': 'enabled'}},"
 		       " 'services': {'w@file': {'status': 'enabled'}, 'other@file': {'status': 'enabled'}}}");
 	assert_null(moved_missing(&m, done));

@@ -15,6 +15,8 @@
 #include "plan/render.h"
 #include "run/observe.h"
 
+#include "tests/unit/quoted.h"
+
 #define NEEDLE "hunter2"
 
 /* ${S} is the value of a variable; every other text is in clear. */
@@ -140,14 +142,11 @@ struct built {
 static struct snapshot *snapshot_of(const char *services)
 {
 	_cleanup_free_ char *text = xasprintf(HEAD "%s]}", services);
-	_cleanup_json_ json_t *j = NULL;
+	_cleanup_json_ json_t *j = quoted(text);
 	struct snapshot *snap = NULL;
 	struct err err = {0};
 
-	for (char *p = text; *p; p++)
-		if (*p == '\'')
-			*p = '"';
-	if (json_parse(text, strlen(text), &j, &err) < 0 || snapshot_from_json(j, &snap, &err) < 0)
+	if (snapshot_from_json(j, &snap, &err) < 0)
 		fail_msg("%s", err.msg);
 	return snap;
 }

@@ -10,22 +10,9 @@
 
 #include "run/status.h"
 
+#include "tests/unit/quoted.h"
+
 #define NOW 1795224500 /* 2026-11-21T01:28:20Z */
-
-/* JSON with single quotes. */
-static json_t *parse(const char *text)
-{
-	_cleanup_free_ char *copy = xstrdup(text);
-	struct err err = {0};
-	json_t *j;
-
-	for (char *p = copy; *p; p++)
-		if (*p == '\'')
-			*p = '"';
-	if (json_parse(copy, strlen(copy), &j, &err) < 0)
-		fail_msg("%s: %s", err.msg, text);
-	return j;
-}
 
 static const char base[] =
 	"{'engine/info': {'SystemTime': '2026-11-21T01:28:20.5Z', 'Swarm': {'LocalNodeState': 'active', "
@@ -40,7 +27,7 @@ static const char base[] =
 /* base with some documents replaced. */
 static json_t *make(const char *documents, const struct resource_set *want)
 {
-	_cleanup_json_ json_t *all = parse(base), *more = parse(documents);
+	_cleanup_json_ json_t *all = quoted(base), *more = quoted(documents);
 	const struct status_options o = {.cluster = "shop", .want = want};
 	struct snapshot *snap;
 	struct err err = {0};
@@ -245,7 +232,7 @@ static void tasks_are_asked_of_services_in_question_only(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_cleanup_json_ json_t *documents = parse(cases[i].documents);
+		_cleanup_json_ json_t *documents = quoted(cases[i].documents);
 		struct snapshot *snap;
 		struct err err = {0};
 		assert_int_equal(snapshot_from_json(documents, &snap, &err), 0);
