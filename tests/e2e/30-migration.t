@@ -45,6 +45,19 @@ deaf_to_itself() { # -A, and with -D no more
 		-j REJECT --reject-with tcp-reset
 }
 
+# As a Traefik that has just been started: its container runs, its API refuses connections for some seconds.
+restart_slowly() {
+	docker restart traefik >/dev/null
+	iptables -I OUTPUT -o lo -p tcp --dport 8080 -j REJECT --reject-with tcp-reset
+	sleep 4
+	iptables -D OUTPUT -o lo -p tcp --dport 8080 -j REJECT --reject-with tcp-reset
+}
+
+refused() {
+	curl -s -m 1 http://127.0.0.1:8080/api/version >/dev/null
+	[ $? = 7 ]
+}
+
 routed() {
 	! reconcile --dry-run | grep -q 'waiting  route/ollama'
 }
@@ -114,6 +127,12 @@ migrate() { # TRAEFIK-IMAGE PROVIDER
 	t_is "$image: nothing is left to do" "$t_status" 0
 	t_run reconcile --yes
 	t_is "$image: the second run changes nothing" "$t_status $(mutations)" "0 "
+
+	restart_slowly &
+	t_retry 10 refused
+	t_run reconcile --dry-run
+	wait $!
+	t_unlike "$image: a Traefik that is starting is waited for" "$t_out" 'unknown|blocked'
 	clean
 }
 
@@ -123,6 +142,6 @@ for v in 2 3; do
 	if [ -n "${!variable:-}" ]; then
 		migrate "lab/traefik:v$v" "$([ "$v" = 2 ] && echo docker || echo swarm)"
 	else
-		t_skip "$variable is not set: real Traefik v$v was not tried" 24
+		t_skip "$variable is not set: real Traefik v$v was not tried" 25
 	fi
 done

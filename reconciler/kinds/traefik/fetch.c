@@ -15,6 +15,9 @@
 
 /* A Traefik that does not answer is no reason to wait for long: it is one document of many. */
 #define API_TIMEOUT_MS 5000
+/* Unless it has just been started: Traefik's API answers some seconds later, 2 to 5 as measured with v2 and v3. */
+#define STARTING_S 10
+#define ASK_AGAIN_MS 250
 
 /* The API: the version, and what only an edit of the static configuration looks at. */
 
@@ -48,6 +51,29 @@ static void fetch_documents(struct fetch *f, size_t first, size_t n)
 			snapshot_put_unknown(f->snap, documents[i].doc, &why);
 	}
 	traefik_close(t);
+}
+
+/* Until when (clock.h) the container may be starting up; 0: it is not, or has no API to be waited for. */
+static int64_t starting_until(const struct fetch *f, const char *node, const json_t *container)
+{
+	const json_t *state = json_object_get(container, "State");
+	int64_t started;
+
+	if (!f->cluster->traefik_api || !json_bool(state, "Running") ||
+	    !clock_parse_rfc3339(json_str(state, "StartedAt"), &started))
+		return 0;
+	int64_t age = node_clock(f->snap, node) - started; /* below 0: started after the node was asked for its time */
+	if (age < -STARTING_S || age >= STARTING_S)
+		return 0;
+	int64_t until = clock_ms() + 1000 * (STARTING_S - (age > 0 ? age : 0));
+	return until < f->deadline ? until : f->deadline;
+}
+
+static void fetch_documents_when_up(struct fetch *f, size_t n, int64_t starting)
+{
+	fetch_documents(f, 0, n);
+	while (!snapshot_get(f->snap, "traefik/version", NULL) && clock_left(starting) > 0 && clock_sleep(ASK_AGAIN_MS))
+		fetch_documents(f, 0, n);
 }
 
 void traefik_fetch_api(struct fetch *f)
@@ -324,7 +350,8 @@ int traefik_fetch(struct fetch *f, struct err *err)
 		return 0;
 	}
 	bool edits = snode_get(traefik, "swarm_mode");
-	fetch_documents(f, 0, !edits ? 1 : snode_get(traefik, "entrypoints") ? ENTRYPOINTS + 1 : N_USUAL);
+	size_t n = !edits ? 1 : snode_get(traefik, "entrypoints") ? ENTRYPOINTS + 1 : N_USUAL;
+	fetch_documents_when_up(f, n, starting_until(f, node, container));
 	version_of_container(f, container);
 	if (edits) {
 		fetch_static(f, name, container, traefik);
