@@ -69,19 +69,21 @@ static const char *explain_restart(struct arena *a, const struct change *c, int6
 	const json_t *update = json_object_get(c->desired->body, "update_config");
 	int64_t at_once = json_int(update, "parallelism", 1);
 	const char *order = json_str(update, "order"), *scale = explain_scale(a, c, " and ");
-	const char *pace = at_once == 0 ? "all at once" : at_once == 1 ? "one by one" : NULL;
+	const char *pace = at_once == 0 ? "all at once" : at_once == 1 ? "one by one" : NULL, *gap = "";
 
 	if (tasks == 0)
 		return *scale ? scale + strlen(" and ") : "no task runs that could restart";
 	if (!order)
 		order = "stop-first";
+	if (tasks > 0 && (at_once == 0 || at_once >= tasks) && strcmp(order, "stop-first") == 0)
+		gap = ": none runs meanwhile";
 	if (tasks == 1)
-		return arena_printf(a, "1 task restarts (%s)%s", order, scale);
+		return arena_printf(a, "1 task restarts (%s)%s%s", order, gap, scale);
 	if (!pace)
 		pace = arena_printf(a, "%lld at a time", (long long)at_once);
 	if (tasks < 0)
 		return arena_printf(a, "all tasks restart %s (%s)", pace, order);
-	return arena_printf(a, "%lld tasks restart %s (%s)%s", (long long)tasks, pace, order, scale);
+	return arena_printf(a, "%lld tasks restart %s (%s)%s%s", (long long)tasks, pace, order, gap, scale);
 }
 
 static const char *explain_update(struct arena *a, struct change *c, int64_t tasks)
