@@ -14,6 +14,11 @@ bool service_is_global(const struct snode *service)
 	return str_starts(mode_of(service), "global");
 }
 
+bool service_starts_first(const struct snode *service)
+{
+	return str_eq(snode_str(snode_path(service, "deploy.update_config"), "order"), "start-first");
+}
+
 int64_t replicas_max(const struct snode *service)
 {
 	const struct snode *scale = snode_get(service, "scale");

@@ -260,9 +260,17 @@ static void room(struct checker *c, const struct snode *service)
 	size_t nodes = nodes_that_may_run(c, service);
 	char shown[3][NUMBER_SIZE];
 
-	if (snode_count(section_of(c, "nodes")) == 0 || service_is_global(service) || nodes == 0)
+	if (snode_count(section_of(c, "nodes")) == 0 || service_is_global(service) || nodes == 0 || per_node <= 0 ||
+	    per_node >= INT32_MAX)
 		return;
-	if (per_node > 0 && per_node < INT32_MAX && (int64_t)nodes * per_node < replicas)
+	if ((int64_t)nodes * per_node == replicas && service_starts_first(service))
+		check_warn(
+			c, most->mark,
+			"service '%s': an update with order start-first needs room for one task more than the %s that "
+			"max_replicas_per_node %s on %zu nodes allows, and would not move (moby/moby#40797); allow "
+			"more, or write stop-first",
+			service->key, replicas_shown(shown[2], service), number_shown(shown[0], most, per_node), nodes);
+	if ((int64_t)nodes * per_node < replicas)
 		check_warn(c, most->mark,
 			   "service '%s': max_replicas_per_node %s on %zu nodes leaves room for %s tasks, but up to %s "
 			   "are asked for: the rest would stay pending",

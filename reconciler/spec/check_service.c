@@ -233,6 +233,14 @@ static void port_modes(struct checker *c, const struct snode *service)
 				   "only %zu find a "
 				   "node",
 				   service->key, replicas_shown(shown, service), nodes);
+		else if (p->host && p->published && service_starts_first(service) &&
+			 (service_is_global(service) || (nodes > 0 && replicas_max(service) == (int64_t)nodes)))
+			check_warn(
+				c, p->mark,
+				"service '%s': an update with order start-first needs a node on which no task of it "
+				"has the port yet, and there is none: it would not move; write stop-first, or publish "
+				"without mode: host",
+				service->key);
 	}
 	ports_free(&ports);
 }

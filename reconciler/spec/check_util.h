@@ -117,6 +117,8 @@ bool image_is(const struct snode *service, const char *name);
 bool node_may_run(const struct snode *service, const struct snode *node);
 size_t nodes_that_may_run(const struct checker *c, const struct snode *service);
 bool service_is_global(const struct snode *service);
+/* Updates start a new task before the old one stops. */
+bool service_starts_first(const struct snode *service);
 /* The most tasks the spec can ask for: scale.max, else deploy.replicas, else 1. */
 int64_t replicas_max(const struct snode *service);
 const char *replicas_shown(char buf[static NUMBER_SIZE], const struct snode *service);

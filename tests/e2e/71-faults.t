@@ -11,9 +11,9 @@
 #   demo     the demo's plan: each call that changes something, its reply lost
 #   engine   the engine killed and started again while a run is at work
 #
-# A run tries some of these, EVERY=1 all (lib.sh, t_sample_start). FAULTS=all is each fault at each call (hours),
-# FAULTS=writes each at each call that changes something; SHARDS=8 in so many labs side by side. PART=quick this part
-# only; CALL=12 FAULT=lost this only.
+# A run tries some of these, EVERY=1 all (lib.sh, t_sample_start). FAULTS=writes is each fault at each call that changes
+# something, FAULTS=reads each at each other call, of those that are made again and again the first after each change
+# (an hour or two); SHARDS=8 in so many labs side by side. PART=quick this part only; CALL=12 FAULT=lost this only.
 
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -23,7 +23,8 @@ t_in_labs "${SHARDS:-2}"
 . "$t_root/tests/e2e/convergence.sh"
 
 proxy=$t_dir/proxy socket=$t_dir/proxy.sock log=$t_dir/log
-faults=(error error:503 refuse garbage delay:500 lost cut cut:head half broken late)
+faults_of_reads=(error error:503 refuse garbage delay:500 lost cut cut:head half broken)
+faults=("${faults_of_reads[@]}" late)
 wanted=${FAULTS:-some}
 [ -z "${CALL:-}" ] || EVERY=1
 RANDOM=$((${SEED:-$$} + ${T_SHARD:-0}))
@@ -135,10 +136,17 @@ each_third() { # FUNCTION NUMBER-OF-CALLS
 	done
 }
 
+# Each fault at each call of this sort.
+product() { # FUNCTION
+	case $wanted in
+	reads) each "$1" "${faults_of_reads[@]}" -- --reads ;;
+	*) each "$1" "${faults[@]}" -- --writes ;;
+	esac
+}
+
 quick() {
 	shop_start no
-	[ "$wanted" != all ] || { each shop_fault "${faults[@]}" -- && return; }
-	each shop_fault "${faults[@]}" -- --writes
+	product shop_fault
 	[ "$wanted" = some ] || return
 	shop_turn
 	spoiled_run 60s
@@ -150,18 +158,16 @@ quick() {
 shop() {
 	shop_start yes
 	case $wanted in
-	all) each shop_fault "${faults[@]}" -- ;;
-	writes) each shop_fault "${faults[@]}" -- --writes ;;
-	*) each shop_fault error lost cut half late -- --writes --match /services ;;
+	some) each shop_fault error lost cut half late -- --writes --match /services ;;
+	*) product shop_fault ;;
 	esac
 }
 
 demo() {
 	demo_start
 	case $wanted in
-	all) each demo_fault "${faults[@]}" -- ;;
-	writes) each demo_fault "${faults[@]}" -- --writes ;;
-	*) each demo_fault lost -- --writes ;;
+	some) each demo_fault lost -- --writes ;;
+	*) product demo_fault ;;
 	esac
 }
 

@@ -61,7 +61,7 @@ services:
     deploy:
       replicas: 4
       placement: { constraints: [node.labels.ollama == true], max_replicas_per_node: 1 }
-      update_config: { parallelism: 1, order: start-first, failure_action: rollback, monitor: 5s }
+      update_config: { parallelism: 1, failure_action: rollback, monitor: 5s }
   mesh:
     image: 10.0.0.1:5000/lab/busybox:1
     command: [sh, -c, "mkdir /www && hostname >/www/index.html && exec httpd -f -p 8000 -h /www"]

@@ -36,6 +36,7 @@ static const char usage[] =
 	"\n"
 	"Which calls are chosen; without any of these all are:\n"
 	"  --writes          those that are neither GET nor HEAD\n"
+	"  --reads           those that are, and of those that are made again and again the first after each write\n"
 	"  --match TEXT      those with TEXT in \"METHOD /path\"\n"
 	"  --at N            of these, the N-th only\n"
 	"  --from N          of these, the N-th and all after it\n"
@@ -73,7 +74,7 @@ static struct {
 	const char *match, *chance, *log, *fault;
 	enum fault_type type;
 	long value, at, from, seed;
-	bool writes, once;
+	bool writes, reads, once;
 } options = {.from = 1, .seed = 1, .chance = "1"};
 static struct sockaddr_un engine_address = {.sun_family = AF_UNIX};
 static int log_fd = -1;
@@ -206,6 +207,25 @@ static void log_call(const struct connection *c)
 		die("the log");
 }
 
+/* The first of its kind since the last call that was no read. */
+static bool new_read(const char *call, bool read_only)
+{
+	static char *seen[1024];
+	static size_t n;
+
+	if (!read_only) {
+		while (n > 0)
+			free(seen[--n]);
+		return false;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(seen[i], call) == 0)
+			return false;
+	if (n < sizeof seen / sizeof *seen)
+		seen[n++] = strdup(call);
+	return true;
+}
+
 static bool chosen(const struct connection *c)
 {
 	static long matching, spoiled;
@@ -213,7 +233,8 @@ static bool chosen(const struct connection *c)
 	bool read_only = strcmp(c->method, "GET") == 0 || strcmp(c->method, "HEAD") == 0;
 
 	snprintf(call, sizeof call, "%s %s", c->method, c->path);
-	if ((options.writes && read_only) || (options.match && !strstr(call, options.match)))
+	if ((options.writes && read_only) || (options.reads && !new_read(call, read_only)) ||
+	    (options.match && !strstr(call, options.match)))
 		return false;
 	matching++;
 	if (matching < options.from || (options.at && matching != options.at) || drand48() >= atof(options.chance))
@@ -503,11 +524,11 @@ static void read_options(int argc, char **argv)
 		long *number;
 		const char **text;
 	} table[] = {
-		{"--writes", &options.writes, NULL, NULL}, {"--once", &options.once, NULL, NULL},
-		{"--at", NULL, &options.at, NULL},         {"--from", NULL, &options.from, NULL},
-		{"--seed", NULL, &options.seed, NULL},     {"--match", NULL, NULL, &options.match},
-		{"--fault", NULL, NULL, &options.fault},   {"--chance", NULL, NULL, &options.chance},
-		{"--log", NULL, NULL, &options.log},
+		{"--writes", &options.writes, NULL, NULL}, {"--reads", &options.reads, NULL, NULL},
+		{"--once", &options.once, NULL, NULL},     {"--at", NULL, &options.at, NULL},
+		{"--from", NULL, &options.from, NULL},     {"--seed", NULL, &options.seed, NULL},
+		{"--match", NULL, NULL, &options.match},   {"--fault", NULL, NULL, &options.fault},
+		{"--chance", NULL, NULL, &options.chance}, {"--log", NULL, NULL, &options.log},
 	};
 	const size_t n = sizeof table / sizeof *table;
 

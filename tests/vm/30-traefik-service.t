@@ -1,0 +1,127 @@
+#!/bin/bash
+#
+# Real Traefik as a Swarm service behind Swarm's own load balancer (published ports in ingress mode, which needs
+# IP_VS), updated start-first under load: no request is lost. The same with stop-first, so that the load is seen to notice.
+
+# shellcheck disable=SC2016 # Traefik's rules have backticks
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/../e2e/lib.sh"
+
+if [ -z "${BED:-}" ]; then
+	[ -n "${TRAEFIK_V2:-}${TRAEFIK_V3:-}" ] || t_skip_all "neither TRAEFIK_V2 nor TRAEFIK_V3 is set: this needs real Traefik"
+	reason=$("$t_root/tests/vm/bed" check 2>&1) || t_skip_all "$reason"
+	rm -rf "$t_dir"
+	exec "$t_root/tests/vm/bed" run -- "$t_script"
+fi
+
+export RECONCILE_LEASE_TTL=300 # as in 10-bootstrap.t
+spec=$t_dir/cluster.yaml
+PATH=$t_root/tests/vm:$PATH
+
+reconcile() { # COMMAND [OPTION...]
+	timeout -k 5 1500 "$RECONCILE" "$@" --state-dir "$t_dir/state" "$spec"
+}
+
+# Traefik serves when its health check holds; before that Swarm sends it nobody.
+write_spec() { # TAG PROVIDER-FLAG ORDER ENTRYPOINTS
+	cat >"$spec" <<YAML
+version: 1
+cluster: edge
+swarm: { default_addr_pool: [10.64.0.0/14] }
+ssh: { user: ops, become: true }
+engine: { daemon: { insecure-registries: ["10.0.0.1:5000"] } }
+nodes:
+  gmktec: { address: 10.0.0.84, role: manager }
+networks:
+  front: { driver: overlay }
+services:
+  traefik:
+    image: 10.0.0.1:5000/lab/traefik:$1
+    command: [$2, "--entrypoints.web.address=:80", --api.insecure=true, --ping=true]
+    ports: ["80:80", "8080:8080"]
+    volumes: [{ type: bind, source: /var/run/docker.sock, target: /var/run/docker.sock, read_only: true }]
+    networks: [front]
+    healthcheck: { test: [CMD, wget, -q, --spider, "http://127.0.0.1:8080/ping"], interval: 5s, timeout: 20s, start_period: 2m }
+    deploy:
+      placement: { constraints: [node.role == manager] }
+      update_config: { order: $3, monitor: 5s }
+  web:
+    image: 10.0.0.1:5000/lab/busybox:1
+    command: [sh, -c, "mkdir /www && echo web >/www/index.html && exec httpd -f -p 80 -h /www"]
+    networks: [front]
+    deploy: { replicas: 2, update_config: { monitor: 5s } }
+    route:
+      rule: Host(\`web.lan\`)
+      entrypoints: [web]
+      port: 80
+      healthcheck: { path: /index.html, interval: 10s, timeout: 5s }
+traefik:
+  service: traefik
+  api: http://127.0.0.1:8080
+  entrypoints: $4
+YAML
+}
+
+code() {
+	curl -s -m 30 -o /dev/null -w '%{http_code}\n' -H 'Host: web.lan' http://10.0.0.84/index.html
+}
+
+# Bounded: two clients, one connection for each request, until end_load.
+start_load() {
+	local i
+	rm -f "$t_dir/stop"
+	clients=()
+	for i in 1 2; do
+		while [ ! -e "$t_dir/stop" ]; do
+			code
+			sleep 0.1
+		done >"$t_dir/load.$i" &
+		clients+=($!)
+	done
+}
+
+end_load() {
+	touch "$t_dir/stop"
+	wait "${clients[@]}"
+	requests=$(cat "$t_dir"/load.? | wc -l) failed=$(cat "$t_dir"/load.? | grep -vcx 200)
+	[ "$failed" = 0 ] || t_diag "$failed of $requests: $(sort "$t_dir"/load.? | uniq -c | paste -sd ,)"
+}
+
+under_load() { # TEXT
+	start_load
+	sleep 2
+	t_run reconcile apply --yes --wait --timeout 20m
+	end_load
+	t_is "$1: it converges" "$t_status" 0
+	[ "$t_status" = 0 ] || t_show_run
+}
+
+is_served() {
+	[ "$(code)" = 200 ]
+}
+
+as_a_service() { # TAG PROVIDER-FLAG
+	t_ok "Traefik $1 is in the registry" "$t_root/tests/lab/images" --to 10.0.0.1:5000 lab/busybox:1 "lab/traefik:$1"
+	write_spec "$1" "$2" start-first '{}'
+	t_run reconcile bootstrap --yes --wait --timeout 20m
+	t_is "$1: all of it is made" "$t_status" 0
+	[ "$t_status" = 0 ] || t_show_run
+	t_ok "$1: the route is served" t_retry 60 is_served
+	write_spec "$1" "$2" start-first '{ old: { address: ":11434" } }'
+	t_run reconcile apply --dry-run
+	t_like "$1: the plan announces no gap" "$t_out" '1 task restarts \(start-first\)'
+	under_load "$1: start-first"
+	t_is "$1: start-first: no request of $requests is lost" "$failed" 0
+	t_ok "$1: start-first: there was a load" test "$requests" -gt 50
+	write_spec "$1" "$2" stop-first '{ old: { address: ":11434" }, other: { address: ":11435" } }'
+	t_run reconcile apply --dry-run
+	t_like "$1: with stop-first it does" "$t_out" '1 task restarts \(stop-first\): none runs meanwhile'
+	under_load "$1: stop-first"
+	t_ok "$1: stop-first: requests are lost ($failed of $requests)" test "$failed" -gt 0
+	t_run reconcile apply --dry-run --detailed-exitcode
+	t_is "$1: nothing is left to do" "$t_status" 0
+}
+
+t_ok "the machine starts" vm start gmktec
+[ -z "${TRAEFIK_V2:-}" ] || as_a_service v2 --providers.docker.swarmMode=true
+[ -z "${TRAEFIK_V3:-}" ] || as_a_service v3 --providers.swarm=true
