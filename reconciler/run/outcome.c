@@ -213,15 +213,25 @@ static void forget_healthy(struct safety *s, const char *section, const struct p
 	}
 }
 
+/* Nothing is left but gates that hold: the next plan will not ask for them again. */
+static bool all_holds(const struct plan *p)
+{
+	for (size_t i = 0; i < p->changes.n; i++)
+		if (!is_gate(&p->changes.v[i]) || p->changes.v[i].state != CHANGE_READY)
+			return false;
+	return p->left_out.n == 0;
+}
+
 /* What needs nothing any more is not looked at again; a run that was killed could not say so. */
 static void forget_evidence(struct safety *s, const struct plan *p)
 {
 	_cleanup_json_ json_t *all = json_deep_copy(json_object_get(safety_sections(s), "gates"));
+	bool over = all_holds(p);
 	const char *key;
 	json_t *unused;
 
 	json_object_foreach (all, key, unused)
-		if (strcmp(key, UNMET) != 0 && !plan_mentions(p, key))
+		if (strcmp(key, UNMET) != 0 && (over || !plan_mentions(p, key)))
 			safety_set(s, "gates", key, NULL);
 }
 

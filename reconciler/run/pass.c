@@ -356,7 +356,7 @@ static void enter_swarm(struct pass *p)
 	const struct safety_listener listener = {.say = say, .arg = p};
 	struct err err = {0};
 
-	if (safety_swarm_made(p->safety, soon(p), &listener, &err) < 0)
+	if (safety_swarm_made(p->safety, p->deadline, &listener, &err) < 0)
 		say(p, err.msg);
 }
 

@@ -20,6 +20,7 @@ struct safety {
 	json_t *sections;
 	json_t *pending; /* {section: {key: value, or null: forget}} */
 	_Atomic bool no_swarm;
+	char *no_lease;         /* why the swarm that this run has made has no lease; set before no_swarm ends */
 	bool known;             /* the sections are of the last observation */
 	const json_t *own_hold; /* set while nothing is changed, like now */
 	int64_t now;
@@ -64,6 +65,7 @@ void safety_free(struct safety *s)
 	lease_end(s->lease, clock_ms() + GIVE_BACK_MS, NULL, NULL, &ignored);
 	engine_close(s->engine);
 	free(s->cluster);
+	free(s->no_lease);
 	pthread_mutex_destroy(&s->lock);
 	json_decref(s->sections);
 	json_decref(s->pending);
@@ -354,6 +356,8 @@ int safety_swarm_made(struct safety *s, int64_t deadline, const struct safety_li
 	CLEANUP(edits_free) struct edits e = edits_begin(s);
 	int rc = s->lease ? 0 : take_lease(s, &e, deadline, l, err);
 
+	if (!s->lease && !s->no_lease)
+		s->no_lease = xstrdup(err->msg);
 	s->no_swarm = false; /* only now: other steps are at work meanwhile */
 	return rc;
 }
@@ -387,8 +391,8 @@ static int before(void *arg, const char *what, struct err *err)
 
 	if (!s->lease)
 		return s->no_swarm ? 0
-				   : err_set(err, ERR_LOCKED, "%s: not under the lease; this is a fault of the program",
-					     what);
+				   : err_set(err, ERR_LOCKED, "%s: not under the lease: %s", what,
+					     s->no_lease ? s->no_lease : "this is a fault of the program");
 	struct mutation_hooks h = lease_hooks(s->lease);
 	return h.before(h.arg, what, err);
 }

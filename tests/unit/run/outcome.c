@@ -86,12 +86,45 @@ static void test_evidence_of_what_needs_nothing_is_forgotten(void **state)
 	safety_free(s);
 }
 
+/* Of a gate that holds, where it is the last thing of a plan, or another gate waits. */
+static bool is_kept(enum change_state of_another)
+{
+	struct safety *s = observed("io.reconcile.state.gates", "{\"route/web\":{\"since\":1}}");
+	struct resource_set *want = resource_set_new(), *live = resource_set_new();
+	const struct plan_input in = {.cluster = "shop", .want = want, .live = live};
+	struct plan *p = plan_make(&in);
+	const struct kind *route = kind_find("route");
+	const struct change holds = {.kind = route, .key = "route/web", .action = ACTION_VERIFY, .state = CHANGE_READY};
+	struct change other = holds;
+
+	other.key = "route/other";
+	other.state = of_another;
+	vec_push(&p->changes, holds);
+	vec_push(&p->changes, other);
+	outcome_settled(s, p, want, live);
+	_cleanup_json_ json_t *entry = safety_get(s, "gates", "route/web");
+	plan_free(p);
+	resource_set_free(want);
+	resource_set_free(live);
+	safety_free(s);
+	return entry;
+}
+
+/* Else the next run, which has no plan any more, would have something to write. */
+static void test_evidence_of_gates_that_hold_is_forgotten_at_the_end(void **state)
+{
+	(void)state;
+	assert_false(is_kept(CHANGE_READY));
+	assert_true(is_kept(CHANGE_WAITING));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_left_the_spec_has_not_failed),
 		cmocka_unit_test(test_what_is_to_be_removed_has_failed_still),
 		cmocka_unit_test(test_evidence_of_what_needs_nothing_is_forgotten),
+		cmocka_unit_test(test_evidence_of_gates_that_hold_is_forgotten_at_the_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
