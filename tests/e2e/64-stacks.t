@@ -241,7 +241,7 @@ t_is "they are put back" "$t_status" 0
 
 # A commit.
 echo "hello again" >"$repo/infra/stacks/motd"
-sed -i 's/A1: b/A1: c/; s/order: stop-first, monitor/order: start-first, monitor/' "$repo/infra/stacks/shop.yml"
+sed -i 's/A1: b/A1: c/; s/order: stop-first, monitor: 1s/order: stop-first, monitor: 2s/' "$repo/infra/stacks/shop.yml"
 sed -i 's/"8080:80", //; s/{ target: 443, published: 8443, mode: host }/"8443:443"/' "$repo/infra/stacks/shop.yml"
 commit "another message, a variable, ports"
 t_run reconcile --dry-run --json

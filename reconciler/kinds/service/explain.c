@@ -64,6 +64,26 @@ static const char *explain_scale(struct arena *a, const struct change *c, const 
 			    n == 1 ? "s" : "");
 }
 
+/* A port in Swarm's load balancer that is not published in the same way beside it. */
+static bool publishes(const json_t *ports, const json_t *beside)
+{
+	const char *port;
+	json_t *mode;
+
+	json_object_foreach ((json_t *)ports, port, mode)
+		if (str_eq(json_string_value(mode), "ingress") &&
+		    !(beside && json_same(json_object_get(beside, port), mode)))
+			return true;
+	return false;
+}
+
+static bool ports_change(const struct change *c)
+{
+	const json_t *from = json_object_get(c->live->body, "ports"), *to = json_object_get(c->desired->body, "ports");
+
+	return publishes(from, NULL) && publishes(to, NULL) && (publishes(from, to) || publishes(to, from));
+}
+
 static const char *explain_restart(struct arena *a, const struct change *c, int64_t tasks)
 {
 	const json_t *update = json_object_get(c->desired->body, "update_config");
@@ -77,12 +97,14 @@ static const char *explain_restart(struct arena *a, const struct change *c, int6
 		order = "stop-first";
 	if (tasks > 0 && (at_once == 0 || at_once >= tasks) && strcmp(order, "stop-first") == 0)
 		gap = ": none runs meanwhile";
+	else if (strcmp(order, "stop-first") == 0 && ports_change(c))
+		gap = ": its published ports are away while the last one restarts";
 	if (tasks == 1)
 		return arena_printf(a, "1 task restarts (%s)%s%s", order, gap, scale);
 	if (!pace)
 		pace = arena_printf(a, "%lld at a time", (long long)at_once);
 	if (tasks < 0)
-		return arena_printf(a, "all tasks restart %s (%s)", pace, order);
+		return arena_printf(a, "all tasks restart %s (%s)%s", pace, order, gap);
 	return arena_printf(a, "%lld tasks restart %s (%s)%s%s", (long long)tasks, pace, order, gap, scale);
 }
 
@@ -108,6 +130,23 @@ static const char *explain_end(struct arena *a, int64_t tasks)
 			 : arena_printf(a, "%lld task%s end%s", (long long)tasks, plural(tasks), tasks == 1 ? "s" : "");
 }
 
+/*
+ * Docker's load balancer knows a service by its published ports. Where tasks with the old ones and tasks with the new
+ * ones are there at the same time, the last of the old ones takes the ports of all with it; they come back with the
+ * next task that starts, and after the last one only with the engine (moby/moby#41364, seen with 20.10).
+ */
+static void block_lost_ports(struct change *c, int64_t tasks)
+{
+	const char *order = json_str(json_object_get(c->desired->body, "update_config"), "order");
+
+	if (c->state == CHANGE_BLOCKED || tasks == 0 || !str_eq(order, "start-first") || !ports_change(c))
+		return;
+	c->state = CHANGE_BLOCKED;
+	c->reason =
+		"with update_config.order start-first Docker would lose all published ports of the service when some "
+		"of them change (moby/moby#41364): write stop-first in the same commit, and start-first in a later one";
+}
+
 void service_explain(const struct observe *o, struct arena *a, struct change *c)
 {
 	int64_t tasks = task_count(o, c->live);
@@ -119,6 +158,7 @@ void service_explain(const struct observe *o, struct arena *a, struct change *c)
 	case ACTION_UPDATE:
 	case ACTION_ADOPT:
 		c->effect = explain_update(a, c, tasks);
+		block_lost_ports(c, tasks);
 		break;
 	case ACTION_REPLACE:
 		c->disruption = DISRUPTS_REMOVE;
