@@ -48,6 +48,7 @@ services:
         traefik.http.routers.ready.rule: Path(\`/ready\`)
         traefik.http.routers.ready.service: ping@internal
         traefik.http.services.ready.loadbalancer.server.port: "80" # a service of Swarm without one is skipped
+        traefik.$([ "$1" = v2 ] && echo docker || echo swarm).lbswarm: "true" # a router although no task of it runs yet
       placement: { constraints: [node.role == manager] }
       update_config: { order: $3, monitor: 5s }
   web:
