@@ -54,7 +54,20 @@ t_in_lab() { # OPTION-OF-LAB-RUN...
 	exec "$t_root/tests/lab/lab" run "$@" -- "$t_script"
 }
 
-# The same in COUNT labs side by side, for files that wait more than they compute: $T_SHARD, from 0,
+# The same in a bed of virtual machines, whose `vm` is in the path then.
+# shellcheck disable=SC2120 # as above
+t_in_bed() { # OPTION-OF-BED-RUN...
+	local reason
+	if [ -z "${BED:-}" ]; then
+		reason=$("$t_root/tests/vm/bed" check 2>&1) || t_skip_all "$reason"
+		rm -rf "$t_dir"
+		exec "$t_root/tests/vm/bed" run "$@" -- "$t_script"
+	fi
+	export RECONCILE_LEASE_TTL=300 # what takes a second elsewhere can take half a minute on an emulated processor
+	PATH=$t_root/tests/vm:$PATH
+}
+
+# As t_in_lab in COUNT labs side by side, for files that wait more than they compute: $T_SHARD, from 0,
 # says which one this is. Their results are one TAP stream, with a plan of its own.
 t_in_labs() { # COUNT OPTION-OF-LAB-RUN...
 	local count=$1 i failed=0 pids=() line

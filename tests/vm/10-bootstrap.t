@@ -7,15 +7,9 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
 
-if [ -z "${BED:-}" ]; then
-	reason=$("$t_root/tests/vm/bed" check 2>&1) || t_skip_all "$reason"
-	rm -rf "$t_dir"
-	exec "$t_root/tests/vm/bed" run -- "$t_script"
-fi
+t_in_bed
 
-export RECONCILE_LEASE_TTL=300 # what takes a second elsewhere can take half a minute on an emulated processor
 spec=$t_dir/cluster.yaml
-PATH=$t_root/tests/vm:$PATH
 
 cat >"$spec" <<'YAML'
 version: 1

@@ -6,15 +6,9 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
 
-if [ -z "${BED:-}" ]; then
-	reason=$("$t_root/tests/vm/bed" check 2>&1) || t_skip_all "$reason"
-	rm -rf "$t_dir"
-	exec "$t_root/tests/vm/bed" run -- "$t_script"
-fi
+t_in_bed
 
-export RECONCILE_LEASE_TTL=300 # as in 10-bootstrap.t
 spec=$t_dir/cluster.yaml
-PATH=$t_root/tests/vm:$PATH
 
 reconcile() { # COMMAND [OPTION...]
 	timeout -k 5 900 "$RECONCILE" "$@" --state-dir "$t_dir/state" "$spec"

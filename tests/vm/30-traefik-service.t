@@ -7,16 +7,10 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
 
-if [ -z "${BED:-}" ]; then
-	[ -n "${TRAEFIK_V2:-}${TRAEFIK_V3:-}" ] || t_skip_all "neither TRAEFIK_V2 nor TRAEFIK_V3 is set: this needs real Traefik"
-	reason=$("$t_root/tests/vm/bed" check 2>&1) || t_skip_all "$reason"
-	rm -rf "$t_dir"
-	exec "$t_root/tests/vm/bed" run --memory 1024 -- "$t_script"
-fi
+[ -n "${TRAEFIK_V2:-}${TRAEFIK_V3:-}" ] || t_skip_all "neither TRAEFIK_V2 nor TRAEFIK_V3 is set: this needs real Traefik"
+t_in_bed --memory 1024
 
-export RECONCILE_LEASE_TTL=300 # as in 10-bootstrap.t
 spec=$t_dir/cluster.yaml
-PATH=$t_root/tests/vm:$PATH
 
 reconcile() { # COMMAND [OPTION...]
 	timeout -k 5 1500 "$RECONCILE" "$@" --state-dir "$t_dir/state" "$spec"
