@@ -258,24 +258,24 @@ static void room(struct checker *c, const struct snode *service)
 	int64_t per_node = most && most->type == SNODE_INT ? most->integer : 0;
 	int64_t replicas = replicas_max(service);
 	size_t nodes = nodes_that_may_run(c, service);
+	int64_t slots = (int64_t)nodes * (per_node > 0 && per_node < INT32_MAX ? per_node : 0); /* 0: no bound */
 	char shown[3][NUMBER_SIZE];
 
-	if (snode_count(section_of(c, "nodes")) == 0 || service_is_global(service) || nodes == 0 || per_node <= 0 ||
-	    per_node >= INT32_MAX)
+	if (snode_count(section_of(c, "nodes")) == 0 || service_is_global(service) || slots == 0)
 		return;
-	if ((int64_t)nodes * per_node == replicas && service_starts_first(service))
+	if (slots == replicas && service_starts_first(service))
 		check_warn(
 			c, most->mark,
 			"service '%s': an update with order start-first needs room for one task more than the %s that "
 			"max_replicas_per_node %s on %zu nodes allows, and would not move (moby/moby#40797); allow "
 			"more, or write stop-first",
 			service->key, replicas_shown(shown[2], service), number_shown(shown[0], most, per_node), nodes);
-	if ((int64_t)nodes * per_node < replicas)
+	if (slots < replicas)
 		check_warn(c, most->mark,
 			   "service '%s': max_replicas_per_node %s on %zu nodes leaves room for %s tasks, but up to %s "
 			   "are asked for: the rest would stay pending",
 			   service->key, number_shown(shown[0], most, per_node), nodes,
-			   number_shown(shown[1], most, (int64_t)nodes * per_node), replicas_shown(shown[2], service));
+			   number_shown(shown[1], most, slots), replicas_shown(shown[2], service));
 }
 
 const struct check_row checks_place[] = {

@@ -84,20 +84,23 @@ static bool ports_change(const struct change *c)
 	return publishes(from, NULL) && publishes(to, NULL) && (publishes(from, to) || publishes(to, from));
 }
 
+static bool starts_first(const struct change *c)
+{
+	return str_eq(json_str(json_object_get(c->desired->body, "update_config"), "order"), "start-first");
+}
+
 static const char *explain_restart(struct arena *a, const struct change *c, int64_t tasks)
 {
 	const json_t *update = json_object_get(c->desired->body, "update_config");
 	int64_t at_once = json_int(update, "parallelism", 1);
-	const char *order = json_str(update, "order"), *scale = explain_scale(a, c, " and ");
+	const char *order = starts_first(c) ? "start-first" : "stop-first", *scale = explain_scale(a, c, " and ");
 	const char *pace = at_once == 0 ? "all at once" : at_once == 1 ? "one by one" : NULL, *gap = "";
 
 	if (tasks == 0)
 		return *scale ? scale + strlen(" and ") : "no task runs that could restart";
-	if (!order)
-		order = "stop-first";
-	if (tasks > 0 && (at_once == 0 || at_once >= tasks) && strcmp(order, "stop-first") == 0)
+	if (!starts_first(c) && tasks > 0 && (at_once == 0 || at_once >= tasks))
 		gap = ": none runs meanwhile";
-	else if (strcmp(order, "stop-first") == 0 && ports_change(c))
+	else if (!starts_first(c) && ports_change(c))
 		gap = ": its published ports are away while the last one restarts";
 	if (tasks == 1)
 		return arena_printf(a, "1 task restarts (%s)%s%s", order, gap, scale);
@@ -137,9 +140,7 @@ static const char *explain_end(struct arena *a, int64_t tasks)
  */
 static void block_lost_ports(struct change *c, int64_t tasks)
 {
-	const char *order = json_str(json_object_get(c->desired->body, "update_config"), "order");
-
-	if (c->state == CHANGE_BLOCKED || tasks == 0 || !str_eq(order, "start-first") || !ports_change(c))
+	if (c->state == CHANGE_BLOCKED || tasks == 0 || !starts_first(c) || !ports_change(c))
 		return;
 	c->state = CHANGE_BLOCKED;
 	c->reason =

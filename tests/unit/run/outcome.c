@@ -28,25 +28,32 @@ static struct safety *observed(const char *label, const char *section)
 	return s;
 }
 
-static bool is_failed(const char *left_out)
+/* The end of a pass that left out one thing (NULL: none), and whose plan has nothing but these. */
+static void settle(struct safety *s, const char *left_out, const struct change *changes, size_t n)
 {
-	struct safety *s = observed("io.reconcile.state.failed",
-				    "{\"service/gone\":{\"spec\":\"1\",\"reason\":\"no such image\",\"at\":1}}");
 	struct resource_set *want = resource_set_new(), *live = resource_set_new();
 	const struct plan_input in = {.cluster = "shop", .want = want, .live = live};
 	struct plan *p = plan_make(&in);
 
 	if (left_out)
 		vec_push(&p->left_out, left_out);
+	for (size_t i = 0; i < n; i++)
+		vec_push(&p->changes, changes[i]);
 	outcome_settled(s, p, want, live);
-	json_t *entry = safety_get(s, "failed", "service/gone");
-	bool failed = entry;
-	json_decref(entry);
 	plan_free(p);
 	resource_set_free(want);
 	resource_set_free(live);
+}
+
+static bool is_failed(const char *left_out)
+{
+	struct safety *s = observed("io.reconcile.state.failed",
+				    "{\"service/gone\":{\"spec\":\"1\",\"reason\":\"no such image\",\"at\":1}}");
+
+	settle(s, left_out, NULL, 0);
+	_cleanup_json_ json_t *entry = safety_get(s, "failed", "service/gone");
 	safety_free(s);
-	return failed;
+	return entry;
 }
 
 /* It never ran, so that taking it out of the spec changes nothing; back again it is a new service. */
@@ -68,21 +75,14 @@ static void test_evidence_of_what_needs_nothing_is_forgotten(void **state)
 	struct safety *s =
 		observed("io.reconcile.state.gates",
 			 "{\"absent/gone\":{\"n\":1},\"absent/left\":{\"n\":1},\"unmet\":{\"route/web\":true}}");
-	struct resource_set *want = resource_set_new(), *live = resource_set_new();
-	const struct plan_input in = {.cluster = "shop", .want = want, .live = live};
-	struct plan *p = plan_make(&in);
 
 	(void)state;
-	vec_push(&p->left_out, "absent/left");
-	outcome_settled(s, p, want, live);
+	settle(s, "absent/left", NULL, 0);
 	_cleanup_json_ json_t *gone = safety_get(s, "gates", "absent/gone"),
 			      *left = safety_get(s, "gates", "absent/left"), *unmet = safety_get(s, "gates", "unmet");
 	assert_null(gone);
 	assert_non_null(left);
 	assert_non_null(unmet);
-	plan_free(p);
-	resource_set_free(want);
-	resource_set_free(live);
 	safety_free(s);
 }
 
@@ -90,22 +90,14 @@ static void test_evidence_of_what_needs_nothing_is_forgotten(void **state)
 static bool is_kept(enum change_state of_another)
 {
 	struct safety *s = observed("io.reconcile.state.gates", "{\"route/web\":{\"since\":1}}");
-	struct resource_set *want = resource_set_new(), *live = resource_set_new();
-	const struct plan_input in = {.cluster = "shop", .want = want, .live = live};
-	struct plan *p = plan_make(&in);
 	const struct kind *route = kind_find("route");
-	const struct change holds = {.kind = route, .key = "route/web", .action = ACTION_VERIFY, .state = CHANGE_READY};
-	struct change other = holds;
+	const struct change gates[] = {
+		{.kind = route, .key = "route/web", .action = ACTION_VERIFY, .state = CHANGE_READY},
+		{.kind = route, .key = "route/other", .action = ACTION_VERIFY, .state = of_another},
+	};
 
-	other.key = "route/other";
-	other.state = of_another;
-	vec_push(&p->changes, holds);
-	vec_push(&p->changes, other);
-	outcome_settled(s, p, want, live);
+	settle(s, NULL, gates, ARRAY_SIZE(gates));
 	_cleanup_json_ json_t *entry = safety_get(s, "gates", "route/web");
-	plan_free(p);
-	resource_set_free(want);
-	resource_set_free(live);
 	safety_free(s);
 	return entry;
 }
