@@ -1,7 +1,8 @@
 /*
  * Traefik's rules, as far as a spec can be wrong about them without knowing
- * Traefik's version: quotes, parentheses, matchers without a value, and
- * alternatives that take every host (FACTS A, G8, G10).
+ * Traefik's version: quotes, the grammar (that of Go's expressions), matchers
+ * with too few values, paths without a slash, and alternatives that take every
+ * host (FACTS A, G8, G10). Sources: pkg/rules and pkg/muxer/http of v2.11 and v3.7.
  */
 #include "spec/check_util.h"
 
@@ -20,9 +21,20 @@ struct lexer {
 	const struct snode *from;
 	const char *p;
 	int depth;
+	bool joined; /* a matcher is due: at the beginning and behind an operator */
 	bool wrong;
 	struct alternative now;
 	bool bare_path;
+};
+
+static const struct matcher {
+	const char *name;
+	size_t min; /* values */
+} matchers[] = {
+	/* Those of v2 and v3; which has which is told once Traefik's version is known (kinds/route/syntax.c). */
+	{"ClientIP", 1},   {"Header", 2},     {"HeaderRegexp", 2}, {"Headers", 2},     {"HeadersRegexp", 2},
+	{"Host", 1},       {"HostHeader", 1}, {"HostRegexp", 1},   {"Method", 1},      {"Path", 1},
+	{"PathPrefix", 1}, {"PathRegexp", 1}, {"Query", 1},        {"QueryRegexp", 1},
 };
 
 static void wrong(struct lexer *l, const char *what)
@@ -30,6 +42,11 @@ static void wrong(struct lexer *l, const char *what)
 	if (!l->wrong)
 		check_error(l->c, l->mark, "%s: %s", l->who, what);
 	l->wrong = true;
+}
+
+static void no_rule(struct lexer *l)
+{
+	wrong(l, "the rule must be made of matchers such as Host(`app.lan`) joined by && and ||");
 }
 
 /* A value in backticks or double quotes; returns false at the end of the rule. */
@@ -61,14 +78,23 @@ static void no_value(struct lexer *l, const char *name)
 	l->wrong = true;
 }
 
-/* The values of a matcher, whose name is for messages; p is behind its opening parenthesis. */
-static void values(struct lexer *l, const char *name)
+static void no_slash(struct lexer *l, const char *name)
 {
+	if (!l->wrong)
+		check_error(l->c, l->mark, "%s: the value of %s must begin with /", l->who, name);
+	l->wrong = true;
+}
+
+/* The values of a matcher, whose name is for messages; p is behind its opening parenthesis. How many. */
+static size_t values(struct lexer *l, const char *name, bool paths)
+{
+	size_t n = 0;
+
 	blanks(l);
 	if (*l->p == ')') {
 		no_value(l, name);
 		l->p++;
-		return;
+		return 0;
 	}
 	for (;;) {
 		blanks(l);
@@ -80,21 +106,23 @@ static void values(struct lexer *l, const char *name)
 				check_error(l->c, l->mark, "%s: the value of %s must stand in backticks: %s(`…`)",
 					    l->who, name, name);
 			l->wrong = true;
-			return;
+			return n;
 		}
+		bool slash = l->p[1] == '/';
 		if (!quoted(l)) {
 			wrong(l, "a backtick or quote of the rule is not closed");
-			return;
+			return n;
 		}
+		n++;
 		blanks(l);
-		if (*l->p == ')') {
-			l->p++;
-			return;
-		}
-		if (*l->p++ != ',') {
+		if (*l->p != ')' && *l->p != ',') {
 			wrong(l, "the rule has a matcher whose parenthesis is not closed");
-			return;
+			return n;
 		}
+		if (paths && !slash)
+			no_slash(l, name);
+		if (*l->p++ == ')')
+			return n;
 	}
 }
 
@@ -106,22 +134,21 @@ static bool starts_with_word(const char *name, size_t len, const char *const *wo
 	return false;
 }
 
-/* Those of v2 and v3; which has which is told once Traefik's version is known (kinds/route/syntax.c). */
-static void check_matcher(struct lexer *l, const char *name, size_t len)
+static const struct matcher *find_matcher(struct lexer *l, const char *name)
 {
-	static const char *const names[] = {"ClientIP",   "Header",     "HeaderRegexp", "Headers", "HeadersRegexp",
-					    "Host",       "HostRegexp", "Method",       "Path",    "PathPrefix",
-					    "PathRegexp", "Query",      "QueryRegexp"};
-	_cleanup_free_ char *copy = xasprintf("%.*s", (int)len, name);
+	const char *names[ARRAY_SIZE(matchers)];
 	char hint[HINT_SIZE];
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (strcasecmp(names[i], copy) == 0)
-			return;
+	for (size_t i = 0; i < ARRAY_SIZE(matchers); i++) {
+		names[i] = matchers[i].name;
+		if (strcasecmp(names[i], name) == 0)
+			return &matchers[i];
+	}
 	if (!l->wrong)
-		check_error(l->c, l->mark, "%s: Traefik has no matcher '%s'%s", l->who, snode_shown_part(l->from, copy),
-			    hint_of(l->c, hint, l->from, copy, names, ARRAY_SIZE(names)));
+		check_error(l->c, l->mark, "%s: Traefik has no matcher '%s'%s", l->who, snode_shown_part(l->from, name),
+			    hint_of(l->c, hint, l->from, name, names, ARRAY_SIZE(names)));
 	l->wrong = true;
+	return NULL;
 }
 
 static void matcher(struct lexer *l)
@@ -135,15 +162,20 @@ static void matcher(struct lexer *l)
 	l->p += len;
 	blanks(l);
 	if (*l->p != '(') {
-		wrong(l, "the rule must be made of matchers such as Host(`app.lan`) joined by && and ||");
+		no_rule(l);
 		return;
 	}
 	l->p++;
-	check_matcher(l, name, len);
-	l->now.path |= starts_with_word(name, len, paths, ARRAY_SIZE(paths));
-	l->now.host |= starts_with_word(name, len, hosts, ARRAY_SIZE(hosts));
 	_cleanup_free_ char *copy = xasprintf("%.*s", (int)len, name);
-	values(l, snode_shown_part(l->from, copy));
+	const struct matcher *m = find_matcher(l, copy);
+	if (!m)
+		return;
+	l->now.path |= starts_with_word(m->name, strlen(m->name), paths, ARRAY_SIZE(paths));
+	l->now.host |= starts_with_word(m->name, strlen(m->name), hosts, ARRAY_SIZE(hosts));
+	size_t n = values(l, snode_shown_part(l->from, copy),
+			  strcmp(m->name, "Path") == 0 || strcmp(m->name, "PathPrefix") == 0);
+	if (n > 0 && n < m->min)
+		wrong(l, "a matcher of headers takes two values: the name and the value, such as Header(`X-App`, `a`)");
 }
 
 static void end_alternative(struct lexer *l)
@@ -152,36 +184,57 @@ static void end_alternative(struct lexer *l)
 	l->now = (struct alternative){0};
 }
 
+static void operator(struct lexer *l)
+{
+	if (l->joined)
+		wrong(l, "the rule has && or || with no matcher before it");
+	if (l->depth == 0 && *l->p == '|')
+		end_alternative(l);
+	l->joined = true;
+	l->p += 2;
+}
+
+static void closing(struct lexer *l)
+{
+	if (--l->depth < 0)
+		wrong(l, "the rule closes a parenthesis that was not opened");
+	if (l->joined)
+		wrong(l, "the rule closes a parenthesis where a matcher must stand");
+	l->p++;
+}
+
 static void step(struct lexer *l)
 {
-	if (isalpha((unsigned char)*l->p)) {
+	bool operand = isalpha((unsigned char)*l->p) || *l->p == '(' || *l->p == '!';
+
+	if (operand && !l->joined) {
+		no_rule(l);
+	} else if (isalpha((unsigned char)*l->p)) {
 		matcher(l);
-		return;
+		l->joined = false;
+	} else if (operand) {
+		l->depth += *l->p++ == '(';
+	} else if (str_starts(l->p, "||") || str_starts(l->p, "&&")) {
+		operator(l);
+	} else if (*l->p == ')') {
+		closing(l);
+	} else {
+		no_rule(l);
 	}
-	if (str_starts(l->p, "||") || str_starts(l->p, "&&")) {
-		if (l->depth == 0 && *l->p == '|')
-			end_alternative(l);
-		l->p += 2;
-		return;
-	}
-	if (!strchr("()! \t\r\n", *l->p)) {
-		wrong(l, "the rule must be made of matchers such as Host(`app.lan`) joined by && and ||");
-		return;
-	}
-	l->depth += (*l->p == '(') - (*l->p == ')');
-	l->p++;
-	if (l->depth < 0)
-		wrong(l, "the rule closes a parenthesis that was not opened");
+	blanks(l);
 }
 
 void check_rule(struct checker *c, struct mark m, const char *who, const struct snode *from, const char *rule,
 		bool guarded)
 {
-	struct lexer l = {.c = c, .mark = m, .who = who, .from = from, .p = rule};
+	struct lexer l = {.c = c, .mark = m, .who = who, .from = from, .p = rule, .joined = true};
 
+	blanks(&l);
 	while (*l.p && !l.wrong)
 		step(&l);
 	end_alternative(&l);
+	if (l.joined && l.p > rule)
+		wrong(&l, "the rule ends where a matcher must stand");
 	if (l.depth > 0)
 		wrong(&l, "the rule opens a parenthesis that is not closed");
 	if (!l.wrong && l.bare_path && !guarded)

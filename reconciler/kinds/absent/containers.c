@@ -29,11 +29,26 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* The official image's entry point ends as what its arguments say. */
+/*
+ * Its image's name is its program's: haproxy, haproxytech/haproxy-alpine. Whatever else has a name like that (an
+ * exporter) is not.
+ */
+static bool has_its_image(const json_t *inspect)
+{
+	const char *image = json_str(json_object_get(inspect, "Config"), "Image"), *base = base_name(image);
+	size_t n = base ? strcspn(base, ":@") : 0;
+
+	return (n == strlen("haproxy") && strncmp(base, "haproxy", n) == 0) ||
+	       (image && strstr(image, "haproxytech/haproxy-"));
+}
+
+/* The official image's entry point ends as what its arguments say, and as haproxy when they are only options. */
 bool absent_is_haproxy(const json_t *inspect)
 {
 	const char *first = json_string_value(json_array_get(json_object_get(inspect, "Args"), 0));
-	return str_eq(base_name(json_str(inspect, "Path")), "haproxy") || str_eq(base_name(first), "haproxy");
+
+	return str_eq(base_name(json_str(inspect, "Path")), "haproxy") || str_eq(base_name(first), "haproxy") ||
+	       (has_its_image(inspect) && (!first || *first == '-'));
 }
 
 /* ---- the containers of a project ---- */
@@ -83,12 +98,17 @@ static bool is_needed(const json_t *inspects, size_t one)
 	return false;
 }
 
+/* An autoscaler first: it would start again what is stopped before it. */
 static int by_name(const void *a, const void *b)
 {
-	return strcmp(absent_container_name(*(json_t *const *)a), absent_container_name(*(json_t *const *)b));
+	const char *x = absent_container_name(*(json_t *const *)a), *y = absent_container_name(*(json_t *const *)b);
+	bool x_scales = strcasestr(x, "scale"), y_scales = strcasestr(y, "scale");
+
+	return x_scales != y_scales ? y_scales - x_scales : strcmp(x, y);
 }
 
-/* As `docker compose stop`: what depends on others before these; else by name. New reference. */
+/* As `docker compose stop`: what depends on others before these; else an autoscaler first, then by name. New reference.
+ */
 static json_t *in_stop_order(const json_t *inspects)
 {
 	VEC(json_t *) sorted = {0};

@@ -171,18 +171,22 @@ static int inside_port(const json_t *container, int port)
 	return 0;
 }
 
-/* What runs the same program in place of the service: the lone container that it replaces. */
-static bool is_alike(const struct aim *a, const json_t *container, int port)
+/* One of the service's own. */
+static bool is_task(const struct aim *a, const json_t *container, int port)
 {
 	const json_t *labels = json_object_get(container, "Labels");
 
-	if (!port || !fits(port, a->port))
-		return false;
-	return str_eq(json_str(labels, "com.docker.swarm.service.name"), a->service) ||
-	       same_image(json_str(container, "Image"), a->image);
+	return port && fits(port, a->port) && str_eq(json_str(labels, "com.docker.swarm.service.name"), a->service);
 }
 
-static bool covers(const struct haproxy_view *v, const struct aim *a, const char *address)
+/* What runs the same program in place of the service: the lone container that it replaces. */
+static bool is_alike(const struct aim *a, const json_t *container, int port)
+{
+	return port && fits(port, a->port) && same_image(json_str(container, "Image"), a->image);
+}
+
+/* The service itself; or the containers that it replaces, whose ids are then added. */
+static bool covers(const struct haproxy_view *v, const struct aim *a, const char *address, json_t *replaced)
 {
 	const json_t *container;
 	char host[256];
@@ -196,7 +200,55 @@ static bool covers(const struct haproxy_view *v, const struct aim *a, const char
 		return true;
 	json_array_foreach (json_object_get(v->containers, node ? node : v->node ? v->node : ""), i, container) {
 		int inside = node ? inside_port(container, port) : port;
-		if ((node || has_address(container, host)) && is_alike(a, container, inside))
+		const char *id = json_str(container, "Id");
+		if (!node && !has_address(container, host))
+			continue;
+		if (is_task(a, container, inside))
+			return true;
+		if (is_alike(a, container, inside))
+			json_set_bool(replaced, id ? id : "", true);
+	}
+	return false;
+}
+
+/* Whether an address of the backend leads to the service; replaced as covers. */
+static bool leads_to(const struct haproxy_view *v, const struct aim *a, const char *backend, json_t *replaced)
+{
+	const json_t *addresses, *address,
+		*servers =
+			json_object_get(json_object_get(json_object_get(v->haproxy, "backends"), backend), "servers");
+	const char *server;
+	bool found = false;
+	size_t i;
+
+	json_object_foreach ((json_t *)servers, server, addresses)
+		json_array_foreach (addresses, i, address)
+			found = covers(v, a, json_string_value(address), replaced) || found;
+	return found;
+}
+
+static bool is_disjoint(const json_t *a, const json_t *b)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach ((json_t *)a, key, value)
+		if (json_object_get(b, key))
+			return false;
+	return json_object_size(a) > 0 && json_object_size(b) > 0;
+}
+
+/* Another backend has other containers of that program: which of them the service replaces is a guess. */
+static bool is_ambiguous(const struct haproxy_view *v, const struct aim *a, const char *backend, const json_t *replaced)
+{
+	const char *other;
+	json_t *unused;
+
+	json_object_foreach (json_object_get(v->haproxy, "backends"), other, unused) {
+		_cleanup_json_ json_t *others = json_object();
+		if (strcmp(other, backend) == 0 || json_str(v->backends, other))
+			continue;
+		if (!leads_to(v, a, other, others) && is_disjoint(replaced, others))
 			return true;
 	}
 	return false;
@@ -204,25 +256,25 @@ static bool covers(const struct haproxy_view *v, const struct aim *a, const char
 
 const char *haproxy_route(const struct haproxy_view *v, const char *backend)
 {
-	const char *said = json_str(v->backends, backend), *server;
-	const json_t *servers =
-		json_object_get(json_object_get(json_object_get(v->haproxy, "backends"), backend), "servers");
-	const json_t *addresses, *address;
-	size_t k;
+	const char *said = json_str(v->backends, backend), *likely = NULL;
+	size_t n_likely = 0;
 
 	if (said)
 		return said + strlen("route/");
 	for (size_t i = 0; i < resource_count(v->want); i++) {
 		const struct resource *route = resource_at(v->want, i);
+		_cleanup_json_ json_t *replaced = json_object();
 		if (strcmp(route->kind, "route") != 0)
 			continue;
 		struct aim a = aim_of(v, route);
-		json_object_foreach ((json_t *)servers, server, addresses)
-			json_array_foreach (addresses, k, address)
-				if (covers(v, &a, json_string_value(address)))
-					return route->name;
+		if (leads_to(v, &a, backend, replaced))
+			return route->name;
+		if (json_object_size(replaced) == 0 || is_ambiguous(v, &a, backend, replaced))
+			continue;
+		likely = route->name;
+		n_likely++;
 	}
-	return NULL;
+	return n_likely == 1 ? likely : NULL;
 }
 
 void haproxy_describe(const json_t *haproxy, const char *backend, struct str *out)

@@ -23,8 +23,8 @@ bool address_split(const char *address, char host[static 256], int *port);
 
 /*
  * The route that covers a backend: the spec names it; or one of the backend's servers is the route's service (its name,
- * virtual address or published port), or a container of the same image, listening on the port that the route leads to.
- * NULL: none.
+ * virtual address or published port), or a container of the same image, listening on the port that the route leads to,
+ * if no other route and no other container behind another backend would do as well. NULL: none.
  */
 const char *haproxy_route(const struct haproxy_view *v, const char *backend);
 

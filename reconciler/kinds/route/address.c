@@ -43,7 +43,10 @@ static void add_address(struct str *out, const char *host, const char *default_h
 static bool published_by_container(const json_t *container, long port, const char *default_host, struct str *out)
 {
 	_cleanup_free_ char *key = xasprintf("%ld/tcp", port);
-	const json_t *ports = json_path(container, "NetworkSettings.Ports");
+	/* One that is down has no ports now, and these when it is started again. */
+	const json_t *state = json_object_get(container, "State");
+	bool runs = json_bool(state, "Running") && !json_bool(state, "Restarting");
+	const json_t *ports = json_path(container, runs ? "NetworkSettings.Ports" : "HostConfig.PortBindings");
 	const json_t *binding = json_array_get(json_object_get(ports, key), 0);
 	const char *host_port = json_str(binding, "HostPort");
 

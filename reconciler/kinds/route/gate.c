@@ -19,6 +19,7 @@ struct look {
 	struct http *http;
 	json_t *version, *router, *balancer, *entrypoints, *tasks;
 	json_t *container, *service; /* Traefik's own, one of them */
+	bool asked;                  /* a request has been made; not every rule tells of one that it takes */
 	struct gate *g;
 	struct err *err;
 };
@@ -272,14 +273,15 @@ static int ask_all(struct look *l)
 	size_t i;
 	int rc = 1;
 
-	/* Other rules (headers, patterns, client addresses): the router and its servers are all the evidence there is.
-	 */
+	/* Other rules (headers, patterns, client addresses): the router and its servers are all the evidence there is,
+	 * and that is said. */
 	if (!route_request_of(rule, json_str(l->route->body, "health_path"), &request))
 		return 1;
 	json_array_foreach (json_object_get(l->router, "entryPoints"), i, e)
 		if (rc > 0)
 			rc = ask_entrypoint(l, json_string_value(e), &request);
 	route_request_free(&request);
+	l->asked = true;
 	return rc;
 }
 
@@ -297,9 +299,10 @@ static int ask_replicas(struct look *l)
 		err_set(&why, ERR_FAILED, "%s", r.wrong);
 		rc = hold(l, &why);
 	} else {
-		str_addf(&seen,
-			 "it answers through its entrypoints, every server is up; replicas asked by themselves: %zu of "
-			 "%zu",
+		str_addf(&seen, "%s, every server is up; replicas asked by themselves: %zu of %zu",
+			 l->asked ? "it answers through its entrypoints"
+				  : "Traefik has its router (no request was made: its rule does not tell of one that "
+				    "it takes)",
 			 r.answered, r.running);
 		if (r.unseen)
 			str_addf(&seen, " (%s)", r.unseen);

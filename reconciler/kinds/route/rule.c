@@ -54,18 +54,42 @@ static bool take_matcher(const char **p, struct route_request *r)
 	return false;
 }
 
+/* Behind the parenthesis that closes the one before p. */
+static bool take_closing(const char **p)
+{
+	for (int depth = 1; **p; ++*p) {
+		if (**p == '`' || **p == '"') {
+			const char *end = strchr(*p + 1, **p);
+			if (!end)
+				return false;
+			*p = end;
+		}
+		depth += (**p == '(') - (**p == ')');
+		if (depth == 0) {
+			++*p;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Of alternatives the first: what follows || is one more way to match, and not needed. */
+static bool take_all(const char **p, char end, struct route_request *r)
+{
+	bool ok;
+
+	do
+		ok = take(p, "(") ? take_all(p, ')', r) && take_closing(p) : take_matcher(p, r);
+	while (ok && take(p, "&&"));
+	return ok && (take(p, "||") || **p == end);
+}
+
 bool route_request_of(const char *rule, const char *health_path, struct route_request *r)
 {
 	const char *p = rule;
-	bool ok;
 
 	*r = (struct route_request){0};
-	do
-		ok = take_matcher(&p, r);
-	while (ok && take(&p, "&&"));
-	/* What follows || is one more way to match: not needed. */
-	bool whole = take(&p, "||") || *p == '\0';
-	if (!ok || !whole) {
+	if (!take_all(&p, '\0', r)) {
 		route_request_free(r);
 		return false;
 	}

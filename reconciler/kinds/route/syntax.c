@@ -18,6 +18,7 @@ static const struct matcher {
 	{"Headers", 2, 0, "Header(`name`, `value`)"},
 	{"HeadersRegexp", 2, 0, "HeaderRegexp(`name`, `regexp`)"},
 	{"Host", ANY, 1, NULL},
+	{"HostHeader", ANY, 0, "Host(`name`)"},
 	{"HostRegexp", ANY, 1, NULL},
 	{"Method", ANY, 1, NULL},
 	{"Path", ANY, 1, NULL},

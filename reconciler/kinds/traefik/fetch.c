@@ -27,7 +27,7 @@ static const struct {
 	{"traefik/version", "/api/version"},
 	{"traefik/routers", "/api/http/routers"},
 	{"traefik/overview", "/api/overview"},
-	{"traefik/entrypoints", "/api/entrypoints"}, /* only where the spec adds some */
+	{"traefik/entrypoints", "/api/entrypoints"}, /* only where the spec adds some, or no file says them */
 	{"traefik/rawdata", "/api/rawdata"},         /* only where routes would be lost */
 };
 #define N_USUAL 3
@@ -298,11 +298,11 @@ static void fetch_moved(struct fetch *f, const char *name, const struct snode *t
 	struct err why = {0};
 	json_t *list = NULL;
 
-	if (!snode_bool(traefik, "keep_container_routes", false))
-		return;
 	traefik_view_make(f->snap, node, name, want, &v);
-	if (traefik_view_drops(&v, f->snap)) {
+	bool drops = traefik_view_drops(&v, f->snap);
+	if (drops)
 		fetch_documents(f, RAWDATA, 1);
+	if (drops && snode_bool(traefik, "keep_container_routes", false)) {
 		int rc = cluster_engine(f->cluster, node, &e, &why);
 		if (rc == 0)
 			rc = engine_get(e, f->deadline, &list, &why, "/containers/json");
@@ -329,6 +329,21 @@ static void put_all_unknown(struct fetch *f, const char *why)
 	snapshot_put_unknown(f->snap, "traefik/static", &err);
 }
 
+static bool has_routes(const struct snode *root)
+{
+	const struct snode *services = snode_get(root, "services");
+
+	for (size_t i = 0; i < snode_count(services); i++)
+		if (snode_get(services->items[i], "route"))
+			return true;
+	return false;
+}
+
+static bool has_file(const struct snapshot *snap)
+{
+	return str_eq(json_str(snapshot_get(snap, "traefik/static", NULL), "source"), static_source_name(STATIC_FILE));
+}
+
 int traefik_fetch(struct fetch *f, struct err *err)
 {
 	const struct snode *root = spec_root(f->spec), *traefik = snode_get(root, "traefik");
@@ -349,13 +364,15 @@ int traefik_fetch(struct fetch *f, struct err *err)
 		put_all_unknown(f, why ? why : "its container is not there");
 		return 0;
 	}
-	bool edits = snode_get(traefik, "swarm_mode");
-	size_t n = !edits ? 1 : snode_get(traefik, "entrypoints") ? ENTRYPOINTS + 1 : N_USUAL;
-	fetch_documents_when_up(f, n, starting_until(f, node, container));
+	bool edits = snode_get(traefik, "swarm_mode"), adds = edits && snode_get(traefik, "entrypoints");
+	fetch_documents_when_up(f, !edits ? 1 : adds ? ENTRYPOINTS + 1 : N_USUAL, starting_until(f, node, container));
+	bool answers = snapshot_get(f->snap, "traefik/version", NULL);
 	version_of_container(f, container);
 	if (edits) {
 		fetch_static(f, name, container, traefik);
 		fetch_moved(f, name, traefik);
 	}
+	if (answers && !adds && has_routes(root) && !has_file(f->snap))
+		fetch_documents(f, ENTRYPOINTS, 1);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "kinds/service/service.h"
 #include "kinds/traefik/fetch.h"
 #include "kinds/traefik/moved.h"
+#include "kinds/traefik/routers.h"
 #include "kinds/traefik/view.h"
 #include "kinds/traefik/write.h"
 #include "kinds/util.h"
@@ -40,24 +41,10 @@ static void needs(const struct spec *spec, struct wants *w)
 	want_engine(w, "services");
 }
 
-/* Routes that come from container labels; v2 drops them in swarm mode (FACTS A) */
-
-/* "a@docker, b@docker" into out; how many. */
-static size_t container_routes(const struct snapshot *snap, const char *node, struct str *out)
-{
-	json_t *r;
-	size_t i, n = 0;
-
-	json_array_foreach (snapshot_get(snap, "traefik/routers", NULL), i, r) {
-		const char *name = json_str(r, "name");
-		if (!name || !str_eq(json_str(r, "provider"), "docker") || traefik_is_task_route(snap, node, name))
-			continue;
-		str_addf(out, "%s%s", n++ ? ", " : "", name);
-	}
-	return n;
-}
-
-/* moved.h: they are moved before the change that drops them, or it is blocked. */
+/*
+ * Routes that come from container labels, which v2 drops in swarm mode (FACTS A). moved.h: they are moved before the
+ * change that drops them, or it is blocked.
+ */
 static void keep_container_routes(struct decode *d, struct resource *r, const struct traefik_view *v)
 {
 	struct moved m;
@@ -135,24 +122,6 @@ static void check_file(struct decode *d, struct resource *r, const struct traefi
 			"%s in the container and %s on the host differ: the file was replaced after the container was "
 			"started; restart Traefik first, then look again",
 			inside, path);
-}
-
-static void check_edit(struct decode *d, struct resource *r, const struct traefik_view *v)
-{
-	struct static_edit e = {0};
-	struct err why = {0};
-	size_t len;
-	const char *text = traefik_view_text(v, &len);
-
-	if (v->source != STATIC_FILE)
-		return;
-	if (static_edit(text, len, &v->goal, &e, &why) < 0) {
-		_cleanup_free_ char *change = by_hand(d, v);
-		resource_block(d->out, r, "%s: %s. By hand: %s, and restart Traefik", json_str(v->doc, "inside"),
-			       why.msg, change);
-		return;
-	}
-	static_edit_free(&e);
 }
 
 /* A container's ports are as it was started. */
@@ -244,18 +213,36 @@ static void check_socket(struct decode *d, struct resource *r, const struct trae
 			       r->node, provider);
 }
 
-static void check_provider(struct decode *d, struct resource *r, const struct traefik_view *v)
+/* edited: what Traefik will read. */
+static void check_provider(struct decode *d, struct resource *r, const struct traefik_view *v, const struct str *edited)
 {
-	const json_t *content = json_object_get(v->doc, "content");
 	_cleanup_json_ json_t *state = NULL;
 
-	if (v->source != STATIC_FILE ||
-	    static_read_yaml(json_string_value(content), json_string_length(content), &state, NULL) < 0)
+	if (static_read_yaml(str_cstr(edited), edited->len, &state, NULL) < 0)
 		return;
 	const char *network = json_str(state, v->goal.major >= 3 ? "swarm.network" : "docker.network");
 	if (network)
 		note_network(d, r, network);
 	check_socket(d, r, v, state);
+}
+
+static void check_edit(struct decode *d, struct resource *r, const struct traefik_view *v)
+{
+	struct static_edit e = {0};
+	struct err why = {0};
+	size_t len;
+	const char *text = traefik_view_text(v, &len);
+
+	if (v->source != STATIC_FILE)
+		return;
+	if (static_edit(text, len, &v->goal, &e, &why) < 0) {
+		_cleanup_free_ char *change = by_hand(d, v);
+		resource_block(d->out, r, "%s: %s. By hand: %s, and restart Traefik", json_str(v->doc, "inside"),
+			       why.msg, change);
+		return;
+	}
+	check_provider(d, r, v, &e.text);
+	static_edit_free(&e);
 }
 
 static void decode_container(struct decode *d, const struct snode *traefik, const struct snode *mode)
@@ -282,7 +269,6 @@ static void decode_container(struct decode *d, const struct snode *traefik, cons
 		if (snode_bool(traefik, "keep_container_routes", false))
 			keep_container_routes(d, r, &v);
 		check_edit(d, r, &v);
-		check_provider(d, r, &v);
 	}
 	check_ports(d, r, &v);
 	traefik_view_free(&v);
@@ -454,9 +440,21 @@ static void say_restart(const struct snapshot *snap, const struct traefik_view *
 		 entrypoints.len ? " (" : "", str_cstr(&entrypoints), entrypoints.len ? ")" : "");
 }
 
+static void say_lost(const struct snapshot *snap, const char *node, struct str *out)
+{
+	const char *why = NULL;
+	const json_t *rawdata = snapshot_get(snap, "traefik/rawdata", &why);
+	_cleanup_str_ struct str lost = {0};
+
+	if (!rawdata)
+		str_addf(out, "; routes from container labels vanish, and which those are is not known: %s", why);
+	else if (traefik_container_routers(snap, node, rawdata, &lost) > 0)
+		str_addf(out, "; routes from container labels that vanish: %s", str_cstr(&lost));
+}
+
 static void explain(const struct observe *o, struct arena *a, struct change *c)
 {
-	_cleanup_str_ struct str effect = {0}, lost = {0};
+	_cleanup_str_ struct str effect = {0};
 	struct traefik_view v;
 
 	if (c->state != CHANGE_READY || !c->desired->node)
@@ -470,8 +468,8 @@ static void explain(const struct observe *o, struct arena *a, struct change *c)
 	say_restart(o->snap, &v, &effect);
 	if (json_object_get(c->desired->body, "container_routes"))
 		str_adds(&effect, "; before that, the routes of containers are seen to work from their file");
-	else if (traefik_view_drops(&v, o->snap) && container_routes(o->snap, c->desired->node, &lost) > 0)
-		str_addf(&effect, "; routes from container labels that vanish: %s", str_cstr(&lost));
+	else if (traefik_view_drops(&v, o->snap))
+		say_lost(o->snap, c->desired->node, &effect);
 	c->effect = arena_strdup(a, str_cstr(&effect));
 	traefik_view_free(&v);
 }

@@ -10,8 +10,8 @@
 bool traefik_version_known(const struct snapshot *snap, struct traefik_version *out, const char **why);
 
 /*
- * The entrypoints that the static configuration file has, or that the spec adds to it, as members of an object; NULL:
- * not known from what was read anyway. New reference.
+ * The entrypoints that the static configuration file has, without a file those of Traefik's API, and those that the
+ * spec adds, as members of an object; NULL: not known. New reference.
  */
 json_t *traefik_entrypoints_known(const struct spec *spec, const struct snapshot *snap);
 /* What the spec's traefik.entrypoints adds: {"ollama": ":11434"}. New reference. */

@@ -24,13 +24,12 @@ static const json_t *file_content(const struct snapshot *snap)
 	return !source || strcmp(source, "file") == 0 ? json_object_get(doc, "content") : NULL;
 }
 
-json_t *traefik_entrypoints_known(const struct spec *spec, const struct snapshot *snap)
+/* NULL: the file does not say. New reference. */
+static json_t *entrypoints_of_file(const json_t *content)
 {
-	const struct snode *added = snode_path(spec_root(spec), "traefik.entrypoints");
-	const json_t *content = file_content(snap);
 	struct ynode *root = NULL;
 
-	if (!content || ynode_parse(json_string_value(content), json_string_length(content), &root, NULL) < 0)
+	if (ynode_parse(json_string_value(content), json_string_length(content), &root, NULL) < 0)
 		return NULL;
 	const struct ynode *map = ynode_get(root, "entryPoints");
 	json_t *known = NULL;
@@ -40,10 +39,30 @@ json_t *traefik_entrypoints_known(const struct spec *spec, const struct snapshot
 		json_set_bool(known, "traefik", true);
 		for (size_t i = 0; i < map->n; i++)
 			json_set_bool(known, map->keys[i]->text, true);
-		for (size_t i = 0; i < snode_count(added); i++)
-			json_set_bool(known, added->items[i]->key, true);
 	}
 	ynode_free(root);
+	return known;
+}
+
+static json_t *entrypoints_of_api(const json_t *list)
+{
+	json_t *known = json_object(), *e;
+	size_t i;
+
+	json_array_foreach ((json_t *)list, i, e)
+		if (json_str(e, "name"))
+			json_set_bool(known, json_str(e, "name"), true);
+	return known;
+}
+
+json_t *traefik_entrypoints_known(const struct spec *spec, const struct snapshot *snap)
+{
+	const struct snode *added = snode_path(spec_root(spec), "traefik.entrypoints");
+	const json_t *content = file_content(snap), *live = snapshot_get(snap, "traefik/entrypoints", NULL);
+	json_t *known = content ? entrypoints_of_file(content) : live ? entrypoints_of_api(live) : NULL;
+
+	for (size_t i = 0; known && i < snode_count(added); i++)
+		json_set_bool(known, added->items[i]->key, true);
 	return known;
 }
 

@@ -3,6 +3,7 @@
 #include "kinds/traefik/fetch.h"
 #include "kinds/traefik/move.h"
 #include "kinds/traefik/reach.h"
+#include "kinds/traefik/routers.h"
 #include "kinds/traefik/view.h"
 #include "kinds/util.h"
 #include "sys/clock.h"
@@ -10,7 +11,9 @@
 #include <string.h>
 
 #define UP_TIMEOUT_MS 60000
-#define STABLE_MS 2000 /* the API answers for so long with the same process */
+#define ROUTERS_TIMEOUT_MS 20000                /* providersThrottleDuration is 2 s, the http provider asks every 5 s */
+#define UNDO_TIMEOUT_MS (UP_TIMEOUT_MS + 20000) /* with the restart */
+#define STABLE_MS 2000                          /* the API answers for so long with the same process */
 #define STABLE_WITHOUT_API_MS 5000
 #define POLL_MS 250
 #define API_CALL_MS 2000
@@ -20,6 +23,7 @@ struct work {
 	struct apply *a;
 	struct engine *engine;         /* of the container's node */
 	struct traefik_client *client; /* NULL: the spec does not say where the API is */
+	int64_t deadline;              /* of the pass; later while something is put back */
 	const char *container, *path, *inside;
 	struct host *host;
 	struct str id;     /* the container's name for a URL */
@@ -49,7 +53,7 @@ static bool is_same(const struct str *a, const struct str *b)
 static int read_now(struct work *w, struct str *out, struct err *err)
 {
 	str_reset(out);
-	return traefik_read_inside(w->engine, w->a->deadline, w->container, w->inside, out, NULL, err);
+	return traefik_read_inside(w->engine, w->deadline, w->container, w->inside, out, NULL, err);
 }
 
 /* Complete and on disk before the first byte of the original is touched. */
@@ -109,7 +113,7 @@ static int check_pulse(struct work *w, struct pulse *p, struct err *err)
 	_cleanup_json_ json_t *j = NULL;
 	int64_t needed = w->client ? STABLE_MS : STABLE_WITHOUT_API_MS;
 
-	if (engine_get(w->engine, w->a->deadline, &j, err, "/containers/%s/json", str_cstr(&w->id)) < 0)
+	if (engine_get(w->engine, w->deadline, &j, err, "/containers/%s/json", str_cstr(&w->id)) < 0)
 		return -1;
 	const json_t *state = json_object_get(j, "State");
 	const char *started = json_str(state, "StartedAt");
@@ -139,8 +143,8 @@ static int wait_until_up(struct work *w, struct err *err)
 	struct pulse p = {.restarts = -1};
 	int rc;
 
-	if (limit > w->a->deadline)
-		limit = w->a->deadline;
+	if (limit > w->deadline)
+		limit = w->deadline;
 	tell(w, "waiting until Traefik answers");
 	while ((rc = check_pulse(w, &p, err)) == 0) {
 		if (!clock_sleep(POLL_MS)) {
@@ -159,10 +163,40 @@ static int wait_until_up(struct work *w, struct err *err)
 static int restart(struct work *w, struct err *err)
 {
 	tell(w, "restarting container '%s'", w->container);
-	if (engine_post(w->engine, w->a->deadline, NULL, NULL, err, "/containers/%s/restart?t=10", str_cstr(&w->id)) <
-	    0)
+	if (engine_post(w->engine, w->deadline, NULL, NULL, err, "/containers/%s/restart?t=10", str_cstr(&w->id)) < 0)
 		return -1;
 	return wait_until_up(w, err);
+}
+
+/* Its routers */
+
+static json_t *rawdata_now(struct work *w)
+{
+	json_t *raw = NULL;
+
+	return w->client && traefik_get(w->client, clock_ms() + API_CALL_MS, "/api/rawdata", &raw, NULL) == 0 ? raw
+													      : NULL;
+}
+
+/* Those that worked before and that the change does not end are there again. */
+static int wait_for_routers(struct work *w, const json_t *stay, struct err *err)
+{
+	int64_t limit = clock_ms() + ROUTERS_TIMEOUT_MS;
+
+	if (limit > w->deadline)
+		limit = w->deadline;
+	for (;;) {
+		_cleanup_json_ json_t *now = rawdata_now(w);
+		_cleanup_str_ struct str missing = {0};
+		if (traefik_routers_missing(stay, now, &missing) == 0)
+			return 0;
+		tell(w, "waiting for Traefik's routers %s", str_cstr(&missing));
+		if (!clock_sleep(POLL_MS))
+			return err_set(err, ERR_CANCELLED, "interrupted before Traefik had its routers again");
+		if (clock_left(limit) == 0)
+			return err_set(err, ERR_FAILED, "it has lost routers that it had before: %s",
+				       str_cstr(&missing));
+	}
 }
 
 /* Putting back */
@@ -171,7 +205,7 @@ static char *last_words(struct work *w)
 {
 	_cleanup_str_ struct str logs = {0};
 
-	if (engine_get_raw(w->engine, w->a->deadline, LOGS_MAX, &logs, NULL,
+	if (engine_get_raw(w->engine, w->deadline, LOGS_MAX, &logs, NULL,
 			   "/containers/%s/logs?stdout=1&stderr=1&tail=20", str_cstr(&w->id)) < 0)
 		return xstrdup("");
 	return traefik_last_log_line(str_cstr(&logs), logs.len);
@@ -179,11 +213,14 @@ static char *last_words(struct work *w)
 
 static int put_back(struct work *w, const struct err *cause, struct err *err)
 {
-	_cleanup_free_ char *words = last_words(w);
-	_cleanup_free_ char *failure = xasprintf("Traefik did not come up with the edited %s: %s%s%s", w->inside,
-						 cause->msg, *words ? "; it said: " : "", words);
 	struct err why = {0};
 
+	/* The pass may be out of time just because Traefik was not heard of. */
+	if (w->deadline < clock_ms() + UNDO_TIMEOUT_MS)
+		w->deadline = clock_ms() + UNDO_TIMEOUT_MS;
+	_cleanup_free_ char *words = last_words(w);
+	_cleanup_free_ char *failure = xasprintf("Traefik does not work with the edited %s: %s%s%s", w->inside,
+						 cause->msg, *words ? "; it said: " : "", words);
 	tell(w, "putting %s back", w->path);
 	if (write_file(w, &w->before, &why) < 0)
 		return err_set(err, ERR_FAILED,
@@ -267,6 +304,7 @@ static int make_change(struct work *w, const struct traefik_view *v, const struc
 {
 	const struct move mv = {w->a, w->engine, w->client, w->host, w->container};
 	bool writes = v->interrupted || !is_same(&w->before, &w->after);
+	_cleanup_json_ json_t *raw = rawdata_now(w), *stay = traefik_routers_to_stay(v, raw);
 	struct err cause = {0};
 	int rc = 0;
 
@@ -279,6 +317,8 @@ static int make_change(struct work *w, const struct traefik_view *v, const struc
 		rc = restart(w, &cause);
 	if (rc == 0 && moved)
 		rc = traefik_wait_for_moved(&mv, moved, &cause);
+	if (rc == 0)
+		rc = wait_for_routers(w, stay, &cause);
 	if (rc == 0)
 		return 0;
 	/* Without the lease, or suspended, nothing may be put back either; the next run finds the edit and its backup.
@@ -318,7 +358,10 @@ static int open_both(struct work *w, const char *node, struct err *err)
 
 int traefik_apply(struct apply *a, const struct change *c, struct err *err)
 {
-	struct work w = {.a = a, .container = c->desired->name, .host = cluster_host(a->cluster, c->desired->node)};
+	struct work w = {.a = a,
+			 .deadline = a->deadline,
+			 .container = c->desired->name,
+			 .host = cluster_host(a->cluster, c->desired->node)};
 	struct traefik_view v;
 	int rc;
 

@@ -18,15 +18,16 @@ static const char services[] =
 	"[{'Spec':{'Name':'shop_api'},'Endpoint':{'VirtualIPs':[{'Addr':'10.64.1.5/24'}],"
 	"'Ports':[{'TargetPort':8000,'PublishedPort':18000}]}},{'Spec':{'Name':'web'},'Endpoint':{}}]";
 static const char containers[] =
-	"{'a':[{'Names':['/old-api'],'Image':'registry.lan/api:1','Ports':[{'PrivatePort':8000,'PublicPort':9000},"
+	"{'a':[{'Id':'1','Names':['/old-api'],'Image':'registry.lan/"
+	"api:1','Ports':[{'PrivatePort':8000,'PublicPort':9000},"
 	"{'PrivatePort':7000}],'NetworkSettings':{'Networks':{'n':{'IPAddress':'172.18.0.9'}}},"
 	"'Labels':{'com.docker.compose.service':'api-old'}},"
-	"{'Names':['/db'],'Image':'postgres','Ports':[],'Labels':{}}],"
-	"'b':[{'Names':['/lone'],'Image':'registry.lan/api@sha256:"
+	"{'Id':'2','Names':['/db'],'Image':'postgres','Ports':[],'Labels':{}}],"
+	"'b':[{'Id':'3','Names':['/lone'],'Image':'registry.lan/api@sha256:"
 	"0000000000000000000000000000000000000000000000000000000000000000','Ports':[{'PrivatePort':8000,'PublicPort':"
 	"9001}],"
 	"'Labels':{}},"
-	"{'Names':['/api.1.x'],'Image':'other','Ports':[{'PrivatePort':8000,'PublicPort':9002}],"
+	"{'Id':'4','Names':['/api.1.x'],'Image':'other','Ports':[{'PrivatePort':8000,'PublicPort':9002}],"
 	"'Labels':{'com.docker.swarm.service.name':'shop_api'}}]}";
 
 static struct resource_set *wanted(void)
@@ -96,6 +97,43 @@ static void test_coverage(void **state)
 		const char *got = haproxy_route(&v, "x");
 		if (!str_eq(got, cases[i].route))
 			fail_msg("%s: %s", cases[i].address, got ? got : "none");
+	}
+	resource_set_free(want);
+}
+
+/* Two lone containers of one program behind two backends: which of them the service replaces, the spec must say. */
+static void test_which_it_replaces(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *x, *y; /* servers of two backends */
+		const char *route; /* that covers the first */
+		const char *said;  /* what the spec says of the second */
+	} cases[] = {
+		{"old-api:8000", "10.0.0.2:9001", NULL, NULL},
+		{"old-api:8000", "10.0.0.2:9001", "api", "{'y':'route/web'}"},
+		{"old-api:8000", "10.0.0.1:9000", "api", NULL}, /* the same container */
+		{"old-api:8000", "shop_api:8000", "api", NULL}, /* the service itself */
+		{"old-api:8000", "db:5432", "api", NULL},
+	};
+	struct resource_set *want = wanted();
+	_cleanup_json_ json_t *all = quoted(services), *seen = quoted(containers),
+			      *nodes = quoted("{'a':'10.0.0.1','b':'10.0.0.2'}");
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_json_ json_t *haproxy = json_pack("{s:{s:{s:{s:[s]}}, s:{s:{s:[s]}}}}", "backends", "x",
+							   "servers", "s", cases[i].x, "y", "servers", "s", cases[i].y),
+				      *said = cases[i].said ? quoted(cases[i].said) : NULL;
+		const struct haproxy_view v = {.haproxy = haproxy,
+					       .node = "a",
+					       .nodes = nodes,
+					       .services = all,
+					       .containers = seen,
+					       .want = want,
+					       .backends = said};
+		const char *got = haproxy_route(&v, "x");
+		if (!str_eq(got, cases[i].route))
+			fail_msg("%s beside %s: %s", cases[i].x, cases[i].y, got ? got : "none");
 	}
 	resource_set_free(want);
 }
@@ -188,6 +226,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_coverage),
+		cmocka_unit_test(test_which_it_replaces),
 		cmocka_unit_test(test_said_by_the_spec),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_units),

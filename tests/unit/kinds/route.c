@@ -70,7 +70,12 @@ static void test_requests(void **state)
 		{"HostRegexp(`^a`)", NULL, false, NULL, NULL},
 		{"PathPrefix(`/{id:[0-9]+}`)", NULL, false, NULL, NULL},
 		{"!Host(`a.lan`)", NULL, false, NULL, NULL},
-		{"(Host(`a.lan`) || Host(`b.lan`)) && Path(`/x`)", NULL, false, NULL, NULL},
+		{"(Host(`a.lan`) || Host(`b.lan`)) && Path(`/x`)", NULL, true, "a.lan", "/x"},
+		{"Path(`/x)`) && (Host(`a.lan`) || (Host(`b)`) && Path(`/y`)))", NULL, true, "a.lan", "/x)"},
+		{"((Host(`a.lan`)))", NULL, true, "a.lan", "/"},
+		{"!(Host(`a.lan`))", NULL, false, NULL, NULL},
+		{"(Host(`a.lan`)", NULL, false, NULL, NULL},
+		{"Host(`a.lan`))", NULL, false, NULL, NULL},
 		{"Host(`a.lan`", NULL, false, NULL, NULL},
 		{"Host(a.lan)", NULL, false, NULL, NULL},
 		{"Host(`a.lan`) &&", NULL, false, NULL, NULL},
@@ -89,11 +94,15 @@ static void test_requests(void **state)
 static void test_addresses(void **state)
 {
 	(void)state;
-	static const char bridge[] =
-		"{\"HostConfig\": {\"NetworkMode\": \"default\"}, \"NetworkSettings\": {\"Ports\": {"
-		"\"80/tcp\": [{\"HostIp\": \"0.0.0.0\", \"HostPort\": \"8000\"}],"
-		"\"81/tcp\": [{\"HostIp\": \"10.0.0.1\", \"HostPort\": \"81\"}],"
-		"\"82/tcp\": null}}}";
+	static const char bridge[] = "{\"State\": {\"Running\": true}, \"HostConfig\": {\"NetworkMode\": \"default\"}, "
+				     "\"NetworkSettings\": {\"Ports\": {"
+				     "\"80/tcp\": [{\"HostIp\": \"0.0.0.0\", \"HostPort\": \"8000\"}],"
+				     "\"81/tcp\": [{\"HostIp\": \"10.0.0.1\", \"HostPort\": \"81\"}],"
+				     "\"82/tcp\": null}}}";
+	static const char down[] =
+		"{\"State\": {\"Running\": true, \"Restarting\": true}, \"HostConfig\": {\"NetworkMode\": \"default\", "
+		"\"PortBindings\": {\"80/tcp\": [{\"HostIp\": \"\", \"HostPort\": \"8000\"}]}}, "
+		"\"NetworkSettings\": {\"Ports\": {}}}";
 	static const char host[] = "{\"HostConfig\": {\"NetworkMode\": \"host\"}}";
 	static const char service[] = "{\"Endpoint\": {\"Ports\": [{\"Protocol\": \"udp\", \"TargetPort\": 80, "
 				      "\"PublishedPort\": 9}, {\"Protocol\": \"tcp\", \"TargetPort\": 80, "
@@ -106,6 +115,8 @@ static void test_addresses(void **state)
 		{":81", bridge, NULL, "10.0.0.1:81"},
 		{":82", bridge, NULL, NULL},
 		{":83", bridge, NULL, NULL},
+		{":80", down, NULL, "127.0.0.1:8000"},
+		{":83", down, NULL, NULL},
 		{":80", host, NULL, "127.0.0.1:80"},
 		{"[::]:80", host, NULL, "127.0.0.1:80"},
 		{"[::1]:80", host, NULL, "[::1]:80"},
