@@ -45,6 +45,10 @@ deaf_to_itself() { # -A, and with -D no more
 		-j REJECT --reject-with tcp-reset
 }
 
+middleware() { # NAME
+	curl -sf -m 5 http://127.0.0.1:8080/api/http/middlewares | grep -qF "\"$1\""
+}
+
 refuse_api() { # -I, and with -D no more
 	iptables "$1" OUTPUT -o lo -p tcp --dport 8080 -j REJECT --reject-with tcp-reset
 }
@@ -90,9 +94,16 @@ migrate() { # TRAEFIK-IMAGE PROVIDER
 	# Gates come after what is needed: first the servers of the route are checked.
 	sed -i '/accept:/d' "$t_dir/cluster.yaml"
 	t_retry 60 routed
+	dynamic=/opt/wizardsofts-megabuild/traefik/dynamic_conf.yml
+	cp "$dynamic" "$t_dir/dynamic_conf.yml"
+	printf '  middlewares:\n    gate:\n      forwardAuth:\n        address: "http://haproxy:8404/auth"\n' >>"$dynamic"
+	t_retry 20 middleware gate@file
 	t_run reconcile --dry-run
 	t_like "$image: what still points at HAProxy is named, with its file" "$t_out" \
 		"blocked +absent/haproxy.*Traefik's service stats@file \(http://haproxy:8404, from /etc/traefik/dynamic_conf.yml\)"
+	t_like "$image: a middleware, too" "$t_out" "Traefik's middleware gate@file \(http://haproxy:8404/auth, from "
+	cat "$t_dir/dynamic_conf.yml" >"$dynamic" # the file itself is mounted
+	t_retry 20 eval '! middleware gate@file'
 	cp "$t_root/examples/one-host-migration/cluster.yaml" "$t_dir/cluster.yaml"
 
 	t_run reconcile --yes --wait --timeout 2m
@@ -135,6 +146,6 @@ for v in 2 3; do
 	if [ -n "${!variable:-}" ]; then
 		migrate "lab/traefik:v$v" "$([ "$v" = 2 ] && echo docker || echo swarm)"
 	else
-		t_skip "$variable is not set: real Traefik v$v was not tried" 25
+		t_skip "$variable is not set: real Traefik v$v was not tried" 26
 	fi
 done

@@ -31,6 +31,11 @@ struct traefik_version {
 };
 /* "3.6.1", "v2.11.53", "v3.6.1-rc1"; false for what is no version ("dev"). */
 bool traefik_version_parse(const char *s, struct traefik_version *out);
+/*
+ * The same of an image's tag, also without a patch: "v3.6" is taken for 3.6.0. False for "v3", which floats over minor
+ * versions, and for "v3.2", where traefik_reads_swarm_labels depends on the patch.
+ */
+bool traefik_version_of_tag(const char *tag, struct traefik_version *out);
 /* Whether this version reads traefik.swarm.* (3.2.2 and later) instead of traefik.docker.*. */
 bool traefik_reads_swarm_labels(const struct traefik_version *v);
 

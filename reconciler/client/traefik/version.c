@@ -17,17 +17,43 @@ static bool part(const char **p, int *out)
 	return true;
 }
 
-bool traefik_version_parse(const char *s, struct traefik_version *out)
+/* *patched: it has a patch, too. */
+static bool parse(const char *s, struct traefik_version *out, bool *patched)
 {
-	struct traefik_version v;
+	struct traefik_version v = {0};
 
 	if (!s)
 		return false;
 	if (*s == 'v')
 		s++;
-	if (!part(&s, &v.major) || *s++ != '.' || !part(&s, &v.minor) || *s++ != '.' || !part(&s, &v.patch))
+	if (!part(&s, &v.major) || *s++ != '.' || !part(&s, &v.minor))
+		return false;
+	*patched = *s == '.';
+	if (*patched && (s++, !part(&s, &v.patch)))
 		return false;
 	if (*s != '\0' && *s != '-' && *s != '+')
+		return false;
+	*out = v;
+	return true;
+}
+
+bool traefik_version_parse(const char *s, struct traefik_version *out)
+{
+	struct traefik_version v;
+	bool patched;
+
+	if (!parse(s, &v, &patched) || !patched)
+		return false;
+	*out = v;
+	return true;
+}
+
+bool traefik_version_of_tag(const char *tag, struct traefik_version *out)
+{
+	struct traefik_version v;
+	bool patched;
+
+	if (!parse(tag, &v, &patched) || (!patched && v.major == 3 && v.minor == 2))
 		return false;
 	*out = v;
 	return true;

@@ -185,30 +185,43 @@ static const char *url_of(const json_t *server)
 	return json_str(server, "url") ? json_str(server, "url") : json_str(server, "address");
 }
 
-static void add_pointing_services(struct asking *k, const json_t *services, struct str *found, char **first)
+/* The first address of a service or middleware that leads to it; NULL: none does. */
+static const char *pointing_url(const struct asking *k, const json_t *one)
 {
-	const json_t *service, *server;
-	size_t i, n;
+	const char *asked = json_str(json_object_get(one, "forwardAuth"), "address");
+	const json_t *server;
+	size_t i;
 
-	json_array_foreach (services, i, service) {
-		const char *name = json_str(service, "name");
-		json_array_foreach (json_path(service, "loadBalancer.servers"), n, server) {
-			if (!name || !haproxy_is_target(k->addresses, url_of(server)) ||
-			    is_accepted(k, "traefik", name))
-				continue;
-			_cleanup_free_ char *file = str_ends(name, "@file") ? provider_file(k) : NULL;
-			str_addf(found, "%sTraefik's service %s (%s%s%s)", found->len ? ", " : "", name, url_of(server),
-				 file ? ", from " : "", file ? file : "");
-			if (!*first)
-				*first = xasprintf("traefik/%s", name);
-			break;
-		}
+	json_array_foreach (json_path(one, "loadBalancer.servers"), i, server)
+		if (haproxy_is_target(k->addresses, url_of(server)))
+			return url_of(server);
+	return asked && haproxy_is_target(k->addresses, asked) ? asked : NULL;
+}
+
+static void add_pointing(struct asking *k, const json_t *list, const char *what, struct str *found, char **first)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach (list, i, one) {
+		const char *name = json_str(one, "name"), *url = pointing_url(k, one);
+		if (!name || !url || is_accepted(k, "traefik", name))
+			continue;
+		_cleanup_free_ char *file = str_ends(name, "@file") ? provider_file(k) : NULL;
+		str_addf(found, "%sTraefik's %s %s (%s%s%s)", found->len ? ", " : "", what, name, url,
+			 file ? ", from " : "", file ? file : "");
+		if (!*first)
+			*first = xasprintf("traefik/%s", name);
 	}
 }
 
 static int ask_traefik(struct asking *k, struct str *found, char **first)
 {
-	static const char *const lists[] = {"/api/http/services", "/api/tcp/services"};
+	static const struct {
+		const char *path, *what;
+	} lists[] = {{"/api/http/services", "service"},
+		     {"/api/tcp/services", "service"},
+		     {"/api/http/middlewares", "middleware"}};
 	struct traefik_client *t;
 	struct err why = {0};
 	int rc = 1;
@@ -218,9 +231,9 @@ static int ask_traefik(struct asking *k, struct str *found, char **first)
 	if (cluster_traefik(k->a->cluster, &t, &why) < 0)
 		return hold_unknown(k, "whether Traefik still points at it", &why);
 	for (size_t i = 0; i < ARRAY_SIZE(lists) && rc > 0; i++) {
-		_cleanup_json_ json_t *services = NULL;
-		if (traefik_get(t, soon(k), lists[i], &services, &why) == 0)
-			add_pointing_services(k, services, found, first);
+		_cleanup_json_ json_t *list = NULL;
+		if (traefik_get(t, soon(k), lists[i].path, &list, &why) == 0)
+			add_pointing(k, list, lists[i].what, found, first);
 		else if (why.code != ERR_NOT_FOUND)
 			rc = hold_unknown(k, "whether Traefik still points at it", &why);
 	}

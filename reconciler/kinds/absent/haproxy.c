@@ -296,22 +296,27 @@ void haproxy_describe(const json_t *haproxy, const char *backend, struct str *ou
 
 /* ---- what points at it ---- */
 
+static void add_address(json_t *out, const char *host, int64_t port)
+{
+	_cleanup_free_ char *address = xasprintf("%s:%lld", host, (long long)port);
+
+	json_set_bool(out, address, true);
+}
+
+/* By what a port of a node is called: there, in its containers, and from others. */
 static void add_published(const struct haproxy_view *v, const char *only, int64_t port, json_t *out)
 {
+	static const char *const local[] = {"127.0.0.1", "localhost", "host.docker.internal"};
 	const char *node;
 	json_t *address;
 
 	json_object_foreach ((json_t *)v->nodes, node, address) {
-		_cleanup_free_ char *by_address = xasprintf("%s:%lld", json_string_value(address), (long long)port),
-				    *by_name = xasprintf("%s:%lld", node, (long long)port),
-				    *here = xasprintf("127.0.0.1:%lld", (long long)port),
-				    *local = xasprintf("localhost:%lld", (long long)port);
 		if (only && strcmp(only, node) != 0)
 			continue;
-		json_set_bool(out, by_address, true);
-		json_set_bool(out, by_name, true);
-		json_set_bool(out, here, true);
-		json_set_bool(out, local, true);
+		add_address(out, json_string_value(address), port);
+		add_address(out, node, port);
+		for (size_t i = 0; i < ARRAY_SIZE(local); i++)
+			add_address(out, local[i], port);
 	}
 }
 
@@ -335,16 +340,21 @@ static void add_names(const json_t *inspect, json_t *out)
 
 static void add_container(const struct haproxy_view *v, const json_t *inspect, json_t *out)
 {
-	const json_t *list, *one;
-	const char *key;
+	const json_t *list, *one, *network;
+	const char *key, *name;
 	size_t i;
 
 	add_names(inspect, out);
 	json_object_foreach (json_path(inspect, "NetworkSettings.Ports"), key, list)
 		json_array_foreach (list, i, one) {
 			const char *port = json_str(one, "HostPort");
-			if (port)
-				add_published(v, v->node, strtoll(port, NULL, 10), out);
+			if (!port)
+				continue;
+			add_published(v, v->node, strtoll(port, NULL, 10), out);
+			/* Its neighbours' name for the node. */
+			json_object_foreach (json_path(inspect, "NetworkSettings.Networks"), name, network)
+				if (json_str(network, "Gateway"))
+					add_address(out, json_str(network, "Gateway"), strtoll(port, NULL, 10));
 		}
 }
 

@@ -87,9 +87,10 @@ static bool put_version(struct fetch *f, const char *text)
 {
 	struct traefik_version v;
 
-	if (!text || !traefik_version_parse(text, &v))
+	if (!traefik_version_of_tag(text, &v))
 		return false;
-	snapshot_put(f->snap, "traefik/version", json_pack("{s:s}", "Version", text));
+	_cleanup_free_ char *version = xasprintf("%d.%d.%d", v.major, v.minor, v.patch);
+	snapshot_put(f->snap, "traefik/version", json_pack("{s:s}", "Version", version));
 	return true;
 }
 

@@ -36,6 +36,7 @@ struct entrypoint {
 struct table {
 	json_t *routers;
 	json_t *services;
+	json_t *middlewares; /* shown, not applied */
 };
 
 static json_t *settings; /* the static configuration; never changes */
@@ -348,6 +349,13 @@ static void discover_file(struct table *table, const char *path)
 		json_array_foreach (at(item, "loadBalancer.servers"), i, server)
 			add_server(table, name, "file", text_at(server, "url", ""));
 	}
+	json_object_foreach (at(file, "http.middlewares"), name, item) {
+		char *full = qualified(name, "file");
+		json_object_set_new(item, "name", json_string(full));
+		json_object_set_new(item, "status", json_string("enabled"));
+		json_object_set(table->middlewares, full, item);
+		free(full);
+	}
 	json_decref(file);
 }
 
@@ -385,7 +393,7 @@ static void *discover(void *unused)
 
 	(void)unused;
 	for (;;) {
-		struct table found = {json_object(), json_object()}, old;
+		struct table found = {json_object(), json_object(), json_object()}, old;
 
 		if (docker && json_is_true(json_object_get(docker, "swarmMode")))
 			discover_services(&found, docker, "docker");
@@ -401,6 +409,7 @@ static void *discover(void *unused)
 		pthread_mutex_unlock(&lock);
 		json_decref(old.routers);
 		json_decref(old.services);
+		json_decref(old.middlewares);
 		sleep(1);
 	}
 	return NULL;
@@ -460,6 +469,8 @@ static json_t *api_answer(const char *path)
 		return values(current.routers);
 	if (strcmp(path, services) == 0)
 		return values(current.services);
+	if (strcmp(path, "/api/http/middlewares") == 0)
+		return values(current.middlewares);
 	if (strncmp(path, routers, sizeof routers - 1) == 0)
 		return json_incref(json_object_get(current.routers, path + sizeof routers));
 	if (strncmp(path, services, sizeof services - 1) == 0)
@@ -641,7 +652,7 @@ int main(int argc, char **argv)
 		fail("Docker provider `swarmMode` option has been removed in v3, please use the Swarm Provider "
 		     "instead");
 	strftime(start_time, sizeof start_time, "%FT%TZ", gmtime(&now));
-	current = (struct table){json_object(), json_object()};
+	current = (struct table){json_object(), json_object(), json_object()};
 	turns = json_object();
 	signal(SIGTERM, leave);
 	signal(SIGINT, leave);

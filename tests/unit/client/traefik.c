@@ -47,6 +47,25 @@ static void test_versions(void **state)
 	}
 }
 
+static void test_tags(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *tag;
+		bool ok, swarm_labels;
+	} cases[] = {
+		{"v3.6.1", true, true}, {"v3.6", true, true},     {"3.6-alpine", true, true}, {"v3.1", true, false},
+		{"v2.11", true, false}, {"v3.2.2", true, true},   {"v3.2", false, false},     {"v3", false, false},
+		{"v3.", false, false},  {"latest", false, false}, {"v3.6.", false, false},    {NULL, false, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct traefik_version v = {0};
+		assert_int_equal(traefik_version_of_tag(cases[i].tag, &v), cases[i].ok);
+		assert_int_equal(cases[i].ok && traefik_reads_swarm_labels(&v), cases[i].swarm_labels);
+	}
+}
+
 static const struct {
 	const char *request;
 	int status;
@@ -221,8 +240,8 @@ static void test_relay(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_versions), cmocka_unit_test(test_targets),      cmocka_unit_test(test_relay),
-		cmocka_unit_test(test_calls),    cmocka_unit_test(test_nobody_there),
+		cmocka_unit_test(test_tags),  cmocka_unit_test(test_versions), cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_relay), cmocka_unit_test(test_calls),    cmocka_unit_test(test_nobody_there),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -172,17 +172,18 @@ static void test_addresses(void **state)
 			      *inspect = quoted(
 				      "{'Name':'/lb','HostConfig':{'NetworkMode':'n'},'NetworkSettings':{'Ports':"
 				      "{'80/tcp':[{'HostPort':'8080'}],'1/tcp':null},'Networks':{'n':{'IPAddress':"
-				      "'172.18.0.4','Aliases':['proxy']}}}}"),
+				      "'172.18.0.4','Gateway':'172.18.0.1','Aliases':['proxy']}}}}"),
 			      *all = quoted(services);
 	const struct haproxy_view v = {.haproxy = haproxy, .node = "a", .nodes = nodes};
 	_cleanup_json_ json_t *container = haproxy_addresses(&v, inspect), *unit = haproxy_addresses(&v, NULL),
 			      *service = haproxy_service_addresses(&v, json_array_get(all, 0));
 
-	check_targets(
-		container,
-		(const char *[]){"http://lb:8404/metrics", "http://proxy", "https://172.18.0.4:1/x", "10.0.0.1:8080",
-				 "http://a:8080/", NULL},
-		(const char *[]){"http://10.0.0.1:80", "http://10.0.0.2:8080", "http://lbx:80", "", "/run/x", NULL});
+	check_targets(container,
+		      (const char *[]){"http://lb:8404/metrics", "http://proxy", "https://172.18.0.4:1/x",
+				       "10.0.0.1:8080", "http://a:8080/", "http://172.18.0.1:8080",
+				       "http://host.docker.internal:8080", NULL},
+		      (const char *[]){"http://10.0.0.1:80", "http://10.0.0.2:8080", "http://lbx:80",
+				       "http://172.18.0.1:80", "", "/run/x", NULL});
 	check_targets(unit, (const char *[]){"http://10.0.0.1", "a:8404", NULL},
 		      (const char *[]){"https://10.0.0.1", "http://10.0.0.2", "a:8405", NULL});
 	check_targets(service,
