@@ -10,7 +10,8 @@ struct diff {
 	const struct field *field;
 	const char *field_name;
 	struct change *change;
-	bool has_last; /* an earlier run applied this resource */
+	const json_t *hidden; /* paths */
+	bool has_last;        /* an earlier run applied this resource */
 };
 
 static void diff_values(struct diff *d, const char *path, const json_t *from, const json_t *to, const json_t *last);
@@ -35,6 +36,29 @@ static enum disruption disruption_of(const struct field *f)
 	return f->flags & (FIELD_RESTARTS | FIELD_REPLACES) ? DISRUPTS_RESTART : DISRUPTS_NOTHING;
 }
 
+/* "env" and "env[A]", in either order, speak of the same place. */
+static bool is_same_place(const char *a, const char *b)
+{
+	size_t i = 0;
+
+	while (a[i] && a[i] == b[i])
+		i++;
+	if (!a[i] || !b[i])
+		return a[i] == b[i] || strchr("[.", a[i] ? a[i] : b[i]);
+	return false;
+}
+
+static bool was_hidden(const struct diff *d, const char *path)
+{
+	const json_t *hidden;
+	size_t i;
+
+	json_array_foreach ((json_t *)d->hidden, i, hidden)
+		if (is_same_place(json_string_value(hidden), path))
+			return true;
+	return false;
+}
+
 static void add(struct diff *d, const char *path, const json_t *from, const json_t *to, const json_t *last)
 {
 	struct field_change fc = {
@@ -47,12 +71,13 @@ static void add(struct diff *d, const char *path, const json_t *from, const json
 					     : WHY_INTENT,
 		.mark = to ? resource_mark_of(d->desired, path) : (struct mark){0},
 	};
+	bool was = from && was_hidden(d, path);
 	/* In a set the key is the value. */
-	if (fc.mark.hidden && json_is_true(to))
+	if ((fc.mark.hidden && json_is_true(to)) || (was && json_is_true(from) && strchr(path, '[')))
 		fc.path = arena_printf(d->arena, "%s[(value of a variable)]", d->field_name);
 	if (fc.mark.hidden && !last) /* the local history has no variable's value */
 		fc.why = WHY_SPEC;
-	fc.secret = fc.mark.hidden || (d->field && d->field->flags & FIELD_SECRET);
+	fc.secret = fc.mark.hidden || was || (d->field && d->field->flags & FIELD_SECRET);
 	vec_push(&d->change->fields, fc);
 	if (disruption_of(d->field) > d->change->disruption)
 		d->change->disruption = disruption_of(d->field);
@@ -107,7 +132,7 @@ static void note_create_only(struct diff *d, const json_t *from, const json_t *t
 {
 	_cleanup_str_ struct str a = {0}, b = {0};
 
-	if (holds_variable(d->desired, d->field_name)) {
+	if (holds_variable(d->desired, d->field_name) || was_hidden(d, d->field_name)) {
 		str_addf(note, "%s%s differs from the spec: it is used at creation only", note->len ? "; " : "",
 			 d->field_name);
 		return;
@@ -120,9 +145,9 @@ static void note_create_only(struct diff *d, const json_t *from, const json_t *t
 }
 
 bool diff_bodies(struct arena *a, const struct kind *k, const struct resource *desired, const struct resource *live,
-		 const json_t *last, struct change *c, const char **create_only)
+		 const json_t *last, const json_t *hidden, struct change *c, const char **create_only)
 {
-	struct diff d = {.arena = a, .desired = desired, .change = c, .has_last = last != NULL};
+	struct diff d = {.arena = a, .desired = desired, .change = c, .hidden = hidden, .has_last = last != NULL};
 	_cleanup_str_ struct str note = {0};
 	bool replaces = false;
 	json_t *names = json_object();

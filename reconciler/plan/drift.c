@@ -68,9 +68,8 @@ const struct resource *hold_drift(struct plan *p, const struct plan_input *in, c
 
 	if (!known)
 		return desired;
-	_cleanup_json_ json_t *now = plan_report(desired, in->fingerprint);
-	diff_bodies(p->arena, k, desired, live, NULL, &c, &create_only);
-	hold_hidden(p, in, &c, key);
+	_cleanup_json_ json_t *now = plan_report(desired, in->fingerprint), *hidden = hold_hidden(in, desired->kind);
+	diff_bodies(p->arena, k, desired, live, NULL, hidden, &c, &create_only);
 	for (size_t i = 0; i < c.fields.n; i++) {
 		const struct field_change *f = &c.fields.v[i];
 		if (!json_same(json_object_get(now, f->field), json_object_get(known, f->field)))

@@ -38,32 +38,18 @@ json_t *plan_hidden(const struct resource *desired)
 	return list;
 }
 
-/* "env" and "env[A]", in either order, speak of the same place. */
-static bool is_same_place(const char *a, const char *b)
+/*
+ * Those of every resource of the kind: the same live object can be in the next spec under another name, and a place
+ * that is hidden for no reason harms nobody.
+ */
+json_t *hold_hidden(const struct plan_input *in, const char *kind)
 {
-	size_t i = 0;
+	_cleanup_free_ char *prefix = xasprintf("%s/", kind);
+	json_t *all = json_array(), *paths;
+	const char *key;
 
-	while (a[i] && a[i] == b[i])
-		i++;
-	if (!a[i] || !b[i])
-		return a[i] == b[i] || strchr("[.", a[i] ? a[i] : b[i]);
-	return false;
-}
-
-void hold_hidden(struct plan *p, const struct plan_input *in, struct change *c, const char *key)
-{
-	const json_t *hidden = json_object_get(json_object_get(in->shared, "hidden"), key), *path;
-	size_t k;
-
-	for (size_t i = 0; i < c->fields.n; i++) {
-		struct field_change *f = &c->fields.v[i];
-		json_array_foreach (hidden, k, path) {
-			if (!f->from || !is_same_place(json_string_value(path), f->path))
-				continue;
-			f->secret = true;
-			if (json_is_true(f->from) && strchr(f->path, '['))
-				f->path = arena_printf(p->arena, "%s[(value of a variable)]", f->field);
-			break;
-		}
-	}
+	json_object_foreach (json_object_get(in->shared, "hidden"), key, paths)
+		if (str_starts(key, prefix))
+			json_array_extend(all, paths);
+	return all;
 }

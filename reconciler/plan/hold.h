@@ -37,8 +37,11 @@ const struct resource *hold_drift(struct plan *p, const struct plan_input *in, c
 /* The same for a resource that is gone: true when somebody else removed it. */
 bool hold_is_gone(struct plan *p, const struct plan_input *in, const struct resource *desired);
 
-/* Hides what c takes away, when the shared state says that it was a variable's value. key: "kind/name". */
-void hold_hidden(struct plan *p, const struct plan_input *in, struct change *c, const char *key);
+/*
+ * Places whose live values the shared state says to be a variable's, so that no plan shows them: ["env[A]", …]; new
+ * reference.
+ */
+json_t *hold_hidden(const struct plan_input *in, const char *kind);
 
 /* True when the id of this live object is recorded as adopted. */
 bool hold_is_adopted(const struct plan_input *in, const char *key, const struct resource *live);

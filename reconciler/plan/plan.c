@@ -139,6 +139,8 @@ static void decide(struct planner *p, struct change *c, bool replaces)
 		c->action = ACTION_NONE;
 	}
 	if (unowned && !adopted) {
+		/* What somebody else's object has is not the business of whoever names it in a spec. */
+		c->fields.n = 0;
 		if (c->action == ACTION_NONE)
 			c->action = ACTION_ADOPT;
 		block(c,
@@ -156,6 +158,7 @@ static bool plan_wanted(struct planner *p, const struct resource *desired, struc
 	bool seen = live && live->presence != UNKNOWN;
 	const char *create_only = "";
 	bool replaces = false;
+	_cleanup_json_ json_t *hidden = hold_hidden(p->in, desired->kind);
 
 	p->drifted = false;
 	if (seen && live->presence == PRESENT && !desired->external) {
@@ -182,14 +185,13 @@ static bool plan_wanted(struct planner *p, const struct resource *desired, struc
 		return false;
 	}
 	if (seen && live->presence == PRESENT)
-		replaces = diff_bodies(p->plan->arena, p->kind, desired, live, json_object_get(p->in->last, c->key), c,
-				       &create_only);
+		replaces = diff_bodies(p->plan->arena, p->kind, desired, live, json_object_get(p->in->last, c->key),
+				       hidden, c, &create_only);
 	else if (seen)
-		diff_bodies(p->plan->arena, p->kind, desired, NULL, json_object_get(p->in->last, c->key), c,
+		diff_bodies(p->plan->arena, p->kind, desired, NULL, json_object_get(p->in->last, c->key), hidden, c,
 			    &create_only);
 	if (*create_only)
 		note(p, c->key, create_only, desired->mark);
-	hold_hidden(p->plan, p->in, c, c->key);
 	explain_same_spec(p, c);
 	decide(p, c, replaces);
 	c->why = summarize_why(c);

@@ -190,6 +190,25 @@ done
 t_like "what was never a variable's is shown" "$(cat "$shown")" 'env.A..?: "1"'
 docker service rm web >/dev/null
 
+# The same under another name, and where the difference is only told: by its key a volume and a network are other ones.
+
+printf 'version: 1\ncluster: shop\nnetworks: { back: { labels: { auth: "a-${HOSTILE}" } } }\n%s\n' \
+	'volumes: { disk: { labels: { auth: "a-${HOSTILE}" } } }' \
+	>"$repo/cluster.yaml"
+t_run "$RECONCILE" --yes --allow-env HOSTILE --state-dir "$t_dir/state" "$repo/cluster.yaml"
+t_is "a network and a volume with a variable are applied" "$t_status $(docker network inspect -f '{{.Labels.auth}}' back)" \
+	"0 a-$HOSTILE" || t_diag "$t_out" "$t_err"
+t_hostile "a volume's label, replaced" 'used at creation only' <<<'volumes: { disk: { labels: { auth: x } } }'
+t_hostile "a network by another key" 'network/other' <<<'networks: { other: { name: back, labels: { x: y } } }'
+docker network rm back >/dev/null
+
+# What is not ours: no plan tells what a service has that a spec only names.
+
+docker service create --quiet --detach --replicas 0 --name theirs --endpoint-mode dnsrr -e "TOKEN=$HOSTILE" -l "auth=$HOSTILE" lab/busybox:1 \
+	sleep "$HOSTILE" >/dev/null
+t_hostile "a service that is not ours" 'does not own it' <<<'services: { theirs: { image: lab/busybox:1 } }'
+docker service rm theirs >/dev/null
+
 # The reviewer's terminal.
 
 t_hostile "what a terminal obeys, in values" < <(service 'labels: { "a": "\e]0;owned\a\e[2J\x9b31m\u202e" }' \
