@@ -32,7 +32,7 @@ int store_set_applied(struct store *s, const char *key, const json_t *body, stru
 
 /*
  * The record of a run: how it began, its plans (a replan is another plan), its
- * steps, the image digests that it left ({"service/x": "sha256:…"}), its end.
+ * steps, the image digests that it left ({"service/x": "app:1@sha256:…"}), its end.
  * kind: "apply", "bootstrap", "rollback". origin: how to get the spec again
  * (run/origin.h); NULL: not known. Beginning a run drops what is too old: see
  * STORE_RUNS_KEPT and STORE_BYTES_KEPT.

@@ -35,7 +35,7 @@ struct cluster {
 	const struct settings *settings; /* this machine's (spec/settings.h); NULL: none */
 	bool dry_run;                    /* look only: no command is run for a secret */
 	json_t *secrets;                 /* read in this pass, base64 by name: the main thread's; see secret_forget */
-	const json_t *digests;           /* {"service/x": "sha256:…"} that a rollback asks for; NULL: none */
+	const json_t *digests;           /* {"service/x": "app:1@sha256:…"} that a rollback asks for; NULL: none */
 	bool rolls_back;                 /* what an `absent` entry has stopped is started again: kinds/kept.c */
 	bool may_init;                   /* bootstrap: a swarm may be created, packages may be installed */
 	bool refresh_images;             /* resolve tags again although the spec did not change */

@@ -20,7 +20,7 @@
  *   run/options                 {"may_init": false, "engine_node": "gmktec"}: the node whose engine is asked, if known
  *   run/kept                    the section kept of the shared state (state/shared.h), in a rollback only
  *   kept/<name> absent/<name>   what kinds/kept.c and kinds/absent found for an entry
- *   run/digests                 {"service/x": "sha256:…"}: image digests that a rollback asks for
+ *   run/digests                 {"service/x": "app:1@sha256:…"}: image digests that a rollback asks for
  *   engine/state                GET /configs of the shared state's object alone (state/shared.h): for `status`, which
  *                               wants no other config
  *

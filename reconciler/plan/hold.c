@@ -217,9 +217,14 @@ static bool hold_unapproved(struct plan *p, const struct plan_input *in, struct 
 	return true;
 }
 
+bool change_waits_for_window(const struct change *c)
+{
+	return c->disruption != DISRUPTS_NOTHING || c->action == ACTION_REPLACE;
+}
+
 static bool hold_outside_window(struct plan *p, const struct plan_input *in, struct change *c)
 {
-	if (!in->window || (c->disruption == DISRUPTS_NOTHING && c->action != ACTION_REPLACE))
+	if (!in->window || !change_waits_for_window(c))
 		return false;
 	hold_together(p, c, CHANGE_WAITING, arena_strdup(p->arena, in->window), "outside the maintenance windows");
 	c->retry_after_s = in->window_opens_s;

@@ -78,12 +78,13 @@ struct plan_summary {
 struct plan_summary plan_summarize(const struct plan *p);
 /* Whether the resource differs from its spec, or did when the plan was made: also when the change is left out. */
 bool plan_mentions(const struct plan *p, const char *key);
-bool plan_is_empty(const struct plan *p);           /* no change at all, in whatever state */
-bool plan_changes_something(const struct plan *p);  /* a ready change writes */
-bool plan_has_ready(const struct plan *p);          /* that, or tasks are waited for; a gate alone is nothing to do */
-bool change_is_destructive(const struct change *c); /* what policy.approval asks for, whatever the change's state */
-bool plan_is_destructive(const struct plan *p);     /* a ready change removes or replaces something */
-int64_t plan_retry_after(const struct plan *p);     /* seconds until the first gate is worth another look; 0: unknown */
+bool plan_is_empty(const struct plan *p);             /* no change at all, in whatever state */
+bool plan_changes_something(const struct plan *p);    /* a ready change writes */
+bool plan_has_ready(const struct plan *p);            /* that, or tasks are waited for; a gate alone is nothing to do */
+bool change_is_destructive(const struct change *c);   /* what policy.approval asks for, whatever the change's state */
+bool change_waits_for_window(const struct change *c); /* it restarts or removes something */
+bool plan_is_destructive(const struct plan *p);       /* a ready change removes or replaces something */
+int64_t plan_retry_after(const struct plan *p); /* seconds until the first gate is worth another look; 0: unknown */
 
 /*
  * Marks change i and everything that requires it: blocked, or waiting when the

@@ -191,12 +191,30 @@ static void take_result(struct pool *p, struct schedule *s, size_t i, struct ste
 	free(step);
 }
 
-static void hand_out(struct pool *p, struct schedule *s, size_t *running)
+static bool is_too_late(const struct pool *p, const struct change *c)
+{
+	return p->o->disrupts_until && change_waits_for_window(c) && clock_left(p->o->disrupts_until) == 0;
+}
+
+static struct step_result *too_late(void)
+{
+	struct step_result *step = xcalloc(1, sizeof(*step));
+
+	step->held = true;
+	step->reason = xstrdup("the maintenance window has closed since the plan was made");
+	return step;
+}
+
+static void hand_out(struct pool *p, struct schedule *s, struct apply_result *r, size_t *running)
 {
 	const struct run_events *ev = p->o->events;
 	size_t i;
 
 	while (*running < p->o->workers && schedule_next(s, &i)) {
+		if (is_too_late(p, &p->plan->changes.v[i])) {
+			take_result(p, s, i, too_late(), r);
+			continue;
+		}
 		ev->started(ev->arg, &p->plan->changes.v[i]);
 		pthread_mutex_lock(&p->lock);
 		vec_push(&p->work, i);
@@ -217,7 +235,7 @@ static void run_schedule(struct pool *p, struct schedule *s, struct apply_result
 			r->cancelled = cancel_requested();
 			schedule_stop(s);
 		}
-		hand_out(p, s, &running);
+		hand_out(p, s, r, &running);
 		if (running == 0)
 			return;
 		if (!next_event(p, &e))

@@ -20,6 +20,8 @@ struct apply_options {
 	const struct resource_set *want;
 	size_t workers;
 	int64_t deadline;
+	int64_t disrupts_until; /* clock_ms: from then on nothing is begun that waits for a maintenance window; 0: no
+				   end */
 	const struct run_events *events;
 	/* After each step, on the main thread, before the next one is handed out: for the record. */
 	void (*recorded)(void *arg, const struct change *c, const struct step_result *r);

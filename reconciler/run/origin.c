@@ -308,12 +308,11 @@ json_t *digests_of(const struct snapshot *snap, const char *cluster)
 
 	json_array_foreach (services, i, service) {
 		const char *image = json_str(json_path(service, "Spec.TaskTemplate.ContainerSpec"), "Image");
-		const char *at = image ? strrchr(image, '@') : NULL,
-			   *name = json_str(json_object_get(service, "Spec"), "Name");
-		if (!at || !name || !labels_owned(json_path(service, "Spec.Labels"), cluster))
+		const char *name = json_str(json_object_get(service, "Spec"), "Name");
+		if (!image || !strchr(image, '@') || !name || !labels_owned(json_path(service, "Spec.Labels"), cluster))
 			continue;
 		_cleanup_free_ char *key = xasprintf("service/%s", name);
-		json_set_str(out, key, at + 1);
+		json_set_str(out, key, image);
 	}
 	return out;
 }

@@ -8,7 +8,8 @@
  *   {"path": …}                                      a plain file or directory, by name only
  *
  * A recorded one has besides "spec", the SHA-256 of the spec's text, "content", the same of that and all that it read,
- * but for secrets, and of a rollback "rollback_of", the run whose spec it is.
+ * but for secrets, of a rollback "rollback_of", the run whose spec it is, and "partial" when --only or a saved plan
+ * left some of it out.
  *
  * A pass gets its spec from here in every case:
  *   origin_open(&source_options, NULL or recorded, &origin, err)

@@ -37,6 +37,7 @@ struct pass {
 	struct resource_set *want, *live;
 	struct plan *plan;
 	int64_t now;       /* the manager's */
+	int64_t closes;    /* clock_ms at which the maintenance window ends; 0: none does during this pass */
 	struct err unsafe; /* why nothing may be changed; ERR_NONE: it may */
 };
 
@@ -221,6 +222,7 @@ static int plan_differences(struct pass *p, struct err *err)
 {
 	_cleanup_json_ json_t *unmet = outcome_unmet(p->safety);
 	_cleanup_free_ char *window = NULL;
+	int64_t turns_s = 0;
 	struct plan_facts f = {
 		.unmet = unmet,
 		.shared = safety_sections(p->safety),
@@ -233,9 +235,12 @@ static int plan_differences(struct pass *p, struct err *err)
 	if (plan_check_names(p->want, "--only", p->o->only, err) < 0 ||
 	    plan_check_names(p->want, "--retry", f.retry, err) < 0)
 		return -1;
-	if (window_state(p->spec, p->now, &window, &f.window_opens_s, err) < 0)
+	/* A rollback is a person's, in the moment when it is needed. */
+	if (!p->o->hold && window_state(p->spec, p->now, &window, &turns_s, err) < 0)
 		return -1;
+	p->closes = !window && turns_s ? clock_ms() + 1000 * turns_s : 0;
 	f.window = window;
+	f.window_opens_s = window ? turns_s : 0;
 	p->plan = build_plan(p->spec, p->snap, p->want, p->live, &f);
 	if (plan_is_empty(p->plan))
 		return 0;
@@ -546,6 +551,7 @@ static int apply_once(struct pass *p, struct apply_result *r, struct err *err)
 		.want = p->want,
 		.workers = MAX_WORKERS,
 		.deadline = p->deadline,
+		.disrupts_until = p->closes,
 		.events = p->ev,
 		.recorded = on_step,
 		.recorded_arg = p,
@@ -553,6 +559,8 @@ static int apply_once(struct pass *p, struct apply_result *r, struct err *err)
 
 	if (!p->record.origin)
 		p->record.origin = origin_record(p->origin, p->spec, p->want);
+	if (p->plan->left_out.n > 0)
+		json_set_bool(p->record.origin, "partial", true);
 	record_this_plan(p);
 	if (apply_plan(p->plan, &ao, r, err) < 0)
 		return -1;

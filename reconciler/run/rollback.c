@@ -75,6 +75,12 @@ static bool ended_well(const json_t *run)
 	return json_int(run, "exit_status", -1) == 0;
 }
 
+/* What it left out may never have run with that spec. */
+static bool is_partial(const json_t *record)
+{
+	return json_bool(json_object_get(record, "origin"), "partial");
+}
+
 static int find_before(struct store *s, const json_t *newest, const json_t *runs, json_t **record, struct err *err)
 {
 	/* Where history stands: a rollback is at the run it went back to. */
@@ -88,7 +94,8 @@ static int find_before(struct store *s, const json_t *newest, const json_t *runs
 			continue;
 		if (store_run_get(s, number_of(run), &candidate, err) < 0)
 			return -1;
-		if (!content_of(candidate) || str_eq(content_of(candidate), content_of(newest)))
+		if (!content_of(candidate) || is_partial(candidate) ||
+		    str_eq(content_of(candidate), content_of(newest)))
 			continue;
 		*record = json_incref(candidate);
 		return 0;
@@ -117,6 +124,7 @@ json_t *rollback_origin(const json_t *record)
 {
 	json_t *origin = json_deep_copy(json_object_get(record, "origin"));
 	json_set_int(origin, "rollback_of", number_of(record));
+	json_object_del(origin, "partial"); /* of that run, not of this */
 	return origin;
 }
 

@@ -208,20 +208,20 @@ static void add_window(struct status_view *v)
 {
 	_cleanup_free_ char *why = NULL;
 	struct err err = {0};
-	int64_t opens_s = 0;
+	int64_t turns_s = 0;
 	json_t *j;
 
 	if (!v->o->spec || !snode_path(spec_root(v->o->spec), "policy.maintenance"))
 		return;
-	if (window_state(v->o->spec, v->now, &why, &opens_s, &err) < 0) {
+	if (window_state(v->o->spec, v->now, &why, &turns_s, &err) < 0) {
 		status_unknown(v, "window", err.msg);
 		return;
 	}
 	j = json_object();
 	json_set_bool(j, "open", why == NULL);
 	json_set_str(j, "reason", why);
-	if (why && opens_s)
-		json_set_int(j, "opens", v->now + opens_s);
+	if (why && turns_s)
+		json_set_int(j, "opens", v->now + turns_s);
 	json_set(v->doc, "window", j);
 }
 

@@ -7,6 +7,7 @@
 
 #define ZONEINFO "/usr/share/zoneinfo"
 #define ALL_DAYS 0x7fU
+#define DAY_S 86400
 #define CLOCK_CHANGE_S ((time_t)7200) /* more than any zone shifts its clocks by */
 
 struct zone {
@@ -86,7 +87,16 @@ static time_t opening(const struct windows *w, time_t now)
 	return t;
 }
 
-int window_state(const struct spec *spec, int64_t now, char **why, int64_t *opens_s, struct err *err)
+/* In how many seconds the open one ends; 0: not within a day, which no pass lasts. */
+static int64_t closes_in(const struct windows *w, time_t now)
+{
+	for (time_t t = now - now % 60 + 60; t <= now + DAY_S; t += 60)
+		if (!is_open_at(w, t))
+			return (int64_t)(t - now);
+	return 0;
+}
+
+int window_state(const struct spec *spec, int64_t now, char **why, int64_t *turns_s, struct err *err)
 {
 	const struct snode *maintenance = snode_path(spec_root(spec), "policy.maintenance");
 	const char *name = snode_str(maintenance, "timezone");
@@ -94,20 +104,22 @@ int window_state(const struct spec *spec, int64_t now, char **why, int64_t *open
 	struct zone zone = {0};
 
 	*why = NULL;
-	*opens_s = 0;
+	*turns_s = 0;
 	if (!maintenance)
 		return 0;
 	name = name ? name : "UTC";
 	if (zone_set(name, &zone, err) < 0)
 		return -1;
 	read_windows(snode_get(maintenance, "windows"), &w);
-	if (!is_open_at(&w, (time_t)now)) {
+	if (is_open_at(&w, (time_t)now)) {
+		*turns_s = closes_in(&w, (time_t)now);
+	} else {
 		time_t t = opening(&w, (time_t)now);
 		struct tm local = {0};
 		char text[64] = "";
 		if (localtime_r(&t, &local))
 			strftime(text, sizeof(text), "%a %Y-%m-%d %H:%M", &local);
-		*opens_s = (int64_t)t - now;
+		*turns_s = (int64_t)t - now;
 		*why = xasprintf("outside the maintenance windows; the next one opens %s (%s)", text, name);
 	}
 	vec_free(&w);

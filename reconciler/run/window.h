@@ -7,9 +7,9 @@
 
 /*
  * now: seconds since the epoch by the manager's clock, which is the cluster's. *why (malloc'ed) says when the next
- * window opens, and *opens_s in how many seconds; NULL and 0 when one is open, or the spec has none. ERR_SPEC: this
- * machine does not know the time zone.
+ * window opens, and *turns_s in how many seconds; NULL when one is open, and then *turns_s is when it closes (0: not
+ * within a day, or the spec has no windows). ERR_SPEC: this machine does not know the time zone.
  */
-int window_state(const struct spec *spec, int64_t now, char **why, int64_t *opens_s, struct err *err) MUST_CHECK;
+int window_state(const struct spec *spec, int64_t now, char **why, int64_t *turns_s, struct err *err) MUST_CHECK;
 
 #endif

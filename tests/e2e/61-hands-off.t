@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 t_in_lab
-t_plan 49
+t_plan 52
 
 spec=$t_dir/cluster.yaml
 
@@ -144,6 +144,27 @@ t_like "how long is told to machines" "$t_out" '"retry_after_s": ?1[0-9]{4}'
 cp "$t_dir/open.yaml" "$spec"
 apply
 t_is "without windows it is done" "$t_status $(variables web)" '0 [A=2]'
+
+# A window that closes while a run is at work: what has been begun is done, nothing more is.
+is_stopped() { # PID
+	grep -q '^State:.*T' "/proc/$1/status"
+}
+to_the_next_minute() {
+	sleep $((61 - 10#$(date +%S)))
+}
+services '    environment: { A: "3" }' '    deploy: { replicas: 0, labels: { team: new } }'
+sed -i 's/    deploy: { replicas: 0 }/    environment: { B: "1" }\n    after: [service\/web]\n&/' "$spec"
+[ "$(date +%S)" -lt 45 ] || to_the_next_minute
+printf 'policy:\n  maintenance:\n    windows: [{ from: "%s", to: "%s" }]\n' "$(later '-1 hour')" "$(later '+1 minute')" >>"$spec"
+RECONCILE_LEASE_TTL=300 RECONCILE_KILL_AT=2s "$RECONCILE" --yes --state-dir "$t_dir/state" "$spec" >"$t_dir/closing" 2>&1 &
+t_ok "a run is stopped before its first change" t_retry 10 is_stopped $!
+to_the_next_minute
+kill -CONT $!
+wait $!
+t_is "the window closes: what was begun is done, what comes after it waits" "$? $(variables web) $(variables db)" '3 [A=3] []'
+t_like "and it says so" "$(cat "$t_dir/closing")" 'service/db.*the maintenance window has closed'
+cp "$t_dir/open.yaml" "$spec"
+apply
 
 # --only
 

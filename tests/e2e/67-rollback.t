@@ -85,7 +85,12 @@ git init -q -b main "$repo"
 # Three commits, the tag moving with each.
 push one
 echo one >"$repo/motd"
-spec 1 | commit one
+# Its maintenance window is hours away, for which a rollback does not wait.
+{
+	spec 1
+	printf 'policy: { maintenance: { windows: [{ from: "%s", to: "%s" }] } }\n' "$(date -u -d '+3 hours' +%H:%M)" \
+		"$(date -u -d '+4 hours' +%H:%M)"
+} | commit one
 first=$(git -C "$repo" rev-parse HEAD)
 t_run reconcile --yes
 t_is "the first commit converges" "$t_status" 0

@@ -39,14 +39,14 @@ import http.server, time
 class App(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/slow":
-            time.sleep(45) # HAProxy gives a server 50 s
+            time.sleep(150) # longer than the first look takes, shorter than the drain
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b"app")
 http.server.ThreadingHTTPServer(("127.0.0.1", 8080), App).serve_forever()
 PY
 	sudo systemd-run --quiet --unit app python3 /tmp/app.py
-	printf "frontend web\n    bind :8000\n    default_backend web\nbackend web\n    server app 127.0.0.1:8080\n" |
+	printf "frontend web\n    bind :8000\n    timeout client 5m\n    default_backend web\nbackend web\n    timeout server 5m\n    server app 127.0.0.1:8080\n" |
 		sudo tee -a /etc/haproxy/haproxy.cfg >/dev/null
 	sudo systemctl restart haproxy
 	printf "[Service]\nExecStart=/bin/sleep 1000\n" | sudo tee /etc/systemd/system/scaler.service >/dev/null

@@ -112,13 +112,19 @@ static void decode_rows(struct service_decoder *s)
 
 /* Image, labels, replicas */
 
-/* What a tag is to mean now: what it meant in the run that is rolled back to, else what it means by now. Or NULL. */
+/*
+ * What a tag is to mean now: what it meant in the run that is rolled back to, else what it means by now. Or NULL. The
+ * service may have had another image at the end of that run, which did not get so far.
+ */
 static const char *asked_digest(const struct service_decoder *s, const char *familiar)
 {
 	_cleanup_free_ char *key = xasprintf("service/%s", s->r->name);
 	const char *then = json_str(snapshot_get(s->d->snap, ROLLBACK_DIGESTS, NULL), key);
+	const char *at = then ? strchr(then, '@') : NULL;
 
-	return then ? then : json_str(snapshot_get(s->d->snap, FRESH_DIGESTS, NULL), familiar);
+	if (at && strlen(familiar) == (size_t)(at - then) && strncmp(then, familiar, strlen(familiar)) == 0)
+		return at + 1;
+	return json_str(snapshot_get(s->d->snap, FRESH_DIGESTS, NULL), familiar);
 }
 
 static void decode_image(struct service_decoder *s)

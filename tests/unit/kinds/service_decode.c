@@ -448,19 +448,22 @@ static void marks_name_the_line(void **state)
 	spec_free(spec);
 }
 
+#define D1 "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+
 /* By the tag, as long as the spec does not say otherwise: what a rollback asks for, else what was resolved anew. */
 static void digests_that_are_asked_for(void **state)
 {
-	static const char d1[] = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
+	static const char d1[] = D1;
 	static const char d2[] = "sha256:2222222222222222222222222222222222222222222222222222222222222222";
 	static const char *const rows[][5] = {
 		/* the spec's, a rollback's, fresh; the image, its digest */
 		{"", NULL, NULL, "nginx:1.27", NULL},
-		{"", d1, NULL, "nginx:1.27", d1},
+		{"", "nginx:1.27@" D1, NULL, "nginx:1.27", d1},
+		{"", "nginx:1.26@" D1, NULL, "nginx:1.27", NULL},
+		{"", "nginx:1.26@" D1, d2, "nginx:1.27", d2},
 		{"", NULL, d2, "nginx:1.27", d2},
-		{"", d1, d2, "nginx:1.27", d1},
-		{"image: \"nginx:1@sha256:1111111111111111111111111111111111111111111111111111111111111111\"", d2, d2,
-		 "nginx:1", d1},
+		{"", "nginx:1.27@" D1, d2, "nginx:1.27", d1},
+		{"image: \"nginx:1@" D1 "\"", "nginx:1@" D1, d2, "nginx:1", d1},
 	};
 	(void)state;
 

@@ -237,7 +237,7 @@ static void digests_of_pinned_images(void **state)
 	snapshot_put(snap, "engine/services", services);
 	_cleanup_json_ json_t *digests = digests_of(snap, "shop");
 	assert_int_equal(json_object_size(digests), 1);
-	assert_string_equal(json_str(digests, "service/web"), "sha256:aa");
+	assert_string_equal(json_str(digests, "service/web"), "lab/web:1@sha256:aa");
 	snapshot_free(snap);
 }
 

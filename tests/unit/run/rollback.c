@@ -42,7 +42,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* spec NULL: of a version that recorded none. status -1: killed. */
+/* spec NULL: of a version that recorded none; "b -": --only a part of it. status -1: killed. */
 static void ran(struct history *h, const char *spec, int64_t rollback_of, int status)
 {
 	_cleanup_json_ json_t *origin = NULL;
@@ -54,6 +54,8 @@ static void ran(struct history *h, const char *spec, int64_t rollback_of, int st
 		json_set_str(origin, "content", spec);
 		json_set_str(origin, "spec", spec);
 		json_set_str(origin, "commit", spec);
+		if (str_ends(spec, " -"))
+			json_set_bool(origin, "partial", true);
 		if (rollback_of)
 			json_set_int(origin, "rollback_of", rollback_of);
 	}
@@ -106,6 +108,24 @@ static void twice_goes_back_two_steps(void **state)
 	assert_int_equal(found(h, 0), -ERR_NOT_FOUND);
 	ran(h, "d", 0, 0);
 	assert_int_equal(found(h, 0), 5);
+}
+
+/* What --only left out never ran with that spec: it is gone back to by its number only. */
+static void a_part_of_a_spec(void **state)
+{
+	struct history *h = *state;
+	_cleanup_json_ json_t *record = NULL;
+	struct err err = {0};
+
+	ran(h, "a", 0, 0);
+	ran(h, "b -", 0, 0);
+	assert_int_equal(found(h, 0), 1);
+	ran(h, "c", 0, 0);
+	assert_int_equal(found(h, 0), 1);
+	assert_int_equal(found(h, 2), 2);
+	assert_int_equal(rollback_find(h->store, 2, NULL, &record, &err), 0);
+	_cleanup_json_ json_t *origin = rollback_origin(record);
+	assert_false(json_bool(origin, "partial"));
 }
 
 /* A rollback that failed has not arrived: the same again goes on with it. */
@@ -170,6 +190,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_one_before, setup, teardown),
 		cmocka_unit_test_setup_teardown(twice_goes_back_two_steps, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_part_of_a_spec, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_rollback_that_failed, setup, teardown),
 		cmocka_unit_test_setup_teardown(another_machine, setup, teardown),
 		cmocka_unit_test_setup_teardown(its_origin_and_text, setup, teardown),
