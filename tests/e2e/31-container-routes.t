@@ -101,6 +101,11 @@ before() { # PROVIDER
 			-l traefik.http.routers.shared.entrypoints=web
 	done
 	t_retry 30 is_well
+	t_retry 30 both_are_listed # with one of them alone the route works, too, and is another one
+}
+
+both_are_listed() {
+	[ "$(curl -s -m 5 http://127.0.0.1:8080/api/http/services/shared@docker | grep -o '"url"' | wc -l)" = 2 ]
 }
 
 is_well() {
