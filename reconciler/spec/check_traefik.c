@@ -131,6 +131,25 @@ static void route_entrypoints(struct checker *c, const char *who, const struct s
 	}
 }
 
+/* The address that people then take for Traefik's (FACTS G 11, 12). Ollama's own port: check_ollama.c. */
+static void route_mesh(struct checker *c, const char *who, const struct snode *service)
+{
+	int64_t port = snode_int(route_of(service), "port", 0);
+	struct ports ports = {0};
+
+	ports_read(service, &ports);
+	for (size_t i = 0; i < ports.list.n && !image_is(service, "ollama"); i++) {
+		const struct port_view *p = &ports.list.v[i];
+		if (!p->host && p->target <= port && p->target + p->count > port)
+			check_warn(c, p->mark,
+				   "%s: this port leads past Traefik, through Swarm's load balancer, which balances by "
+				   "connection: a client that keeps one open stays with one task, without the route's "
+				   "health check and middlewares; remove it, as there is a route",
+				   who);
+	}
+	ports_free(&ports);
+}
+
 static void route(struct checker *c, const struct snode *service)
 {
 	const struct snode *r = route_of(service), *rule = snode_get(r, "rule");
@@ -144,6 +163,7 @@ static void route(struct checker *c, const struct snode *service)
 	route_middlewares(c, who, snode_get(r, "middlewares"));
 	route_entrypoints(c, who, snode_get(r, "entrypoints"));
 	route_drain(c, who, service);
+	route_mesh(c, who, service);
 	if (!snode_get(r, "port"))
 		check_error(c, r->key_mark,
 			    "%s: route needs port: Traefik skips a Swarm service whose port inside the container it is "
