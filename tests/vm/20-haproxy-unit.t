@@ -80,7 +80,8 @@ t_is "it goes" "$t_status" 0
 wait "$slow"
 t_is "a request under way was answered" "$?$(cat "$t_dir/slow")" 0app
 t_is "it is stopped and disabled" "$(unit_is haproxy)" "inactive disabled "
-t_is "by itself, not killed" "$(vm gmktec 'systemctl show -p Result --value haproxy')" success
+t_is "by itself, not killed" "$(vm gmktec 'systemctl show -p Result --value haproxy')" success ||
+	t_diag "$(vm gmktec 'sudo journalctl --no-pager -u haproxy -n 30')"
 t_is "the timer is, too" "$(unit_is scaler.timer)" "inactive disabled "
 t_is "nothing of ours is left" "$(vm gmktec 'ls -d /run/systemd/system/*.d 2>/dev/null')" ""
 t_ok "its package is there" vm gmktec 'dpkg -s haproxy | grep -q "^Status: install ok"'
