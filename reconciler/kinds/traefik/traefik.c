@@ -101,8 +101,11 @@ static void check_file(struct decode *d, struct resource *r, const struct traefi
 		resource_block(
 			d->out, r,
 			"Traefik's static configuration comes from %s%s%s, which this program does not edit: %s, "
-			"and restart Traefik",
-			origins[v->source], inside ? " " : "", inside ? inside : "", change);
+			"and %s",
+			origins[v->source], inside ? " " : "", inside ? inside : "", change,
+			inside ? "restart Traefik"
+			       : "start its container anew, as what it was started with cannot be changed (in Compose: "
+				 "change its file, then docker compose up -d)");
 	else if (!path)
 		resource_block(
 			d->out, r,
