@@ -205,14 +205,10 @@ static void closing(struct lexer *l)
 
 static void step(struct lexer *l)
 {
-	bool operand = isalpha((unsigned char)*l->p) || *l->p == '(' || *l->p == '!';
-
-	if (operand && !l->joined) {
-		no_rule(l);
-	} else if (isalpha((unsigned char)*l->p)) {
+	if (l->joined && isalpha((unsigned char)*l->p)) {
 		matcher(l);
 		l->joined = false;
-	} else if (operand) {
+	} else if (l->joined && (*l->p == '(' || *l->p == '!')) {
 		l->depth += *l->p++ == '(';
 	} else if (str_starts(l->p, "||") || str_starts(l->p, "&&")) {
 		operator(l);
