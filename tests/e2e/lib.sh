@@ -155,6 +155,7 @@ t_ok() { # TEXT COMMAND...
 	t_result "$((t_status != 0))" "$text" && return
 	t_diag "command: $*"
 	t_show_run
+	return 1
 }
 
 t_not_ok() { # TEXT COMMAND...: fails as an error, a crash or a timeout does not count
@@ -164,6 +165,7 @@ t_not_ok() { # TEXT COMMAND...: fails as an error, a crash or a timeout does not
 	t_result "$((t_status == 0 || t_status >= 124))" "$text" && return
 	t_diag "command: $*"
 	t_show_run
+	return 1
 }
 
 t_is() { # TEXT GOT WANTED
@@ -171,6 +173,7 @@ t_is() { # TEXT GOT WANTED
 	t_result $? "$1" && return
 	t_diag "got:    $2"
 	t_diag "wanted: $3"
+	return 1
 }
 
 t_like() { # TEXT GOT EXTENDED-REGULAR-EXPRESSION
@@ -178,6 +181,7 @@ t_like() { # TEXT GOT EXTENDED-REGULAR-EXPRESSION
 	t_result $? "$1" && return
 	t_diag "got:         $2"
 	t_diag "wanted like: $3"
+	return 1
 }
 
 t_unlike() { # TEXT GOT EXTENDED-REGULAR-EXPRESSION
@@ -185,6 +189,7 @@ t_unlike() { # TEXT GOT EXTENDED-REGULAR-EXPRESSION
 	t_result $? "$1" && return
 	t_diag "got:           $2"
 	t_diag "wanted unlike: $3"
+	return 1
 }
 
 # The lines of a list of calls that are not about the shared state's object: how the run keeps others away, not what it
