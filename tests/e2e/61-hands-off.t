@@ -146,9 +146,6 @@ apply
 t_is "without windows it is done" "$t_status $(variables web)" '0 [A=2]'
 
 # A window that closes while a run is at work: what has been begun is done, nothing more is.
-is_stopped() { # PID
-	grep -q '^State:.*T' "/proc/$1/status"
-}
 to_the_next_minute() {
 	sleep $((61 - 10#$(date +%S)))
 }
@@ -157,7 +154,7 @@ sed -i 's/    deploy: { replicas: 0 }/    environment: { B: "1" }\n    after: [s
 [ "$(date +%S)" -lt 45 ] || to_the_next_minute
 printf 'policy:\n  maintenance:\n    windows: [{ from: "%s", to: "%s" }]\n' "$(later '-1 hour')" "$(later '+1 minute')" >>"$spec"
 RECONCILE_LEASE_TTL=300 RECONCILE_KILL_AT=2s "$RECONCILE" --yes --state-dir "$t_dir/state" "$spec" >"$t_dir/closing" 2>&1 &
-t_ok "a run is stopped before its first change" t_retry 10 is_stopped $!
+t_ok "a run is stopped before its first change" t_retry 10 t_is_stopped $!
 to_the_next_minute
 kill -CONT $!
 wait $!

@@ -235,15 +235,12 @@ t_run program resume --cluster shop
 t_is "and resumed" "$t_status" 0
 
 # While a run is at work: it is stopped before a change, and goes on when somebody has suspended.
-stopped() { # PID
-	grep -q '^State:.*T' "/proc/$1/status"
-}
 suspended_at_work() { # CHANGE OPTION-OF-SUSPEND...
 	local at=$1 pid
 	shift
 	RECONCILE_KILL_AT=${at}s "$RECONCILE" --yes --repo "$repo" --state-dir "$t_dir/state" >"$t_dir/out" 2>&1 </dev/null &
 	pid=$!
-	t_ok "a run is at work" t_retry 20 stopped "$pid"
+	t_ok "a run is at work" t_retry 20 t_is_stopped "$pid"
 	t_run reconcile suspend "$@"
 	kill -CONT "$pid"
 	status=0

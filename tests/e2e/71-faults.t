@@ -182,10 +182,6 @@ restart_engine() {
 	done
 }
 
-stopped() { # PID
-	grep -q '^State:.*T' "/proc/$1/status"
-}
-
 # The run is stopped before its change number N, the engine is killed, and started again before the run goes on
 # or after it has ended.
 engine_killed() { # N WHEN
@@ -198,7 +194,7 @@ engine_killed() { # N WHEN
 	pid=$!
 	t_retry 10 pgrep -P "$pid"
 	reconciler=$(pgrep -P "$pid")
-	t_ok "engine: the run is stopped before its change $1" t_retry 30 stopped "$reconciler"
+	t_ok "engine: the run is stopped before its change $1" t_retry 30 t_is_stopped "$reconciler"
 	kill -KILL "$engine"
 	t_retry 10 is_gone "$engine"
 	[ "$2" != before ] || t_ok "engine: it is started again" restart_engine

@@ -210,6 +210,11 @@ t_retry() { # SECONDS COMMAND...
 	done
 }
 
+# By RECONCILE_KILL_AT=<n>s, until it gets SIGCONT.
+t_is_stopped() { # PID
+	grep -q '^State:.*T' "/proc/$1/status"
+}
+
 t_finish() {
 	local status=$?
 	rm -rf "$t_dir"

@@ -45,6 +45,27 @@ static struct resource_set *wanted(void)
 	return s;
 }
 
+/* haproxy on node a covers its backend x by this route; NULL: by none. said: what the spec says of backends, or NULL.
+ */
+static void check_route(const json_t *haproxy, const json_t *said, const char *route, const char *text)
+{
+	struct resource_set *want = wanted();
+	_cleanup_json_ json_t *all = quoted(services), *seen = quoted(containers),
+			      *nodes = quoted("{'a':'10.0.0.1','b':'10.0.0.2'}");
+	const struct haproxy_view v = {.haproxy = haproxy,
+				       .node = "a",
+				       .nodes = nodes,
+				       .services = all,
+				       .containers = seen,
+				       .want = want,
+				       .backends = said};
+	const char *got = haproxy_route(&v, "x");
+
+	if (!str_eq(got, route))
+		fail_msg("%s: %s", text, got ? got : "none");
+	resource_set_free(want);
+}
+
 static void test_coverage(void **state)
 {
 	(void)state;
@@ -81,24 +102,12 @@ static void test_coverage(void **state)
 		{":8000", NULL},
 		{"", NULL},
 	};
-	struct resource_set *want = wanted();
-	_cleanup_json_ json_t *all = quoted(services), *seen = quoted(containers),
-			      *nodes = quoted("{'a':'10.0.0.1','b':'10.0.0.2'}");
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_json_ json_t *haproxy =
 			json_pack("{s:{s:{s:{s:[s]}}}}", "backends", "x", "servers", "s", cases[i].address);
-		const struct haproxy_view v = {.haproxy = haproxy,
-					       .node = "a",
-					       .nodes = nodes,
-					       .services = all,
-					       .containers = seen,
-					       .want = want};
-		const char *got = haproxy_route(&v, "x");
-		if (!str_eq(got, cases[i].route))
-			fail_msg("%s: %s", cases[i].address, got ? got : "none");
+		check_route(haproxy, NULL, cases[i].route, cases[i].address);
 	}
-	resource_set_free(want);
 }
 
 /* Two lone containers of one program behind two backends: which of them the service replaces, the spec must say. */
@@ -116,26 +125,14 @@ static void test_which_it_replaces(void **state)
 		{"old-api:8000", "shop_api:8000", "api", NULL}, /* the service itself */
 		{"old-api:8000", "db:5432", "api", NULL},
 	};
-	struct resource_set *want = wanted();
-	_cleanup_json_ json_t *all = quoted(services), *seen = quoted(containers),
-			      *nodes = quoted("{'a':'10.0.0.1','b':'10.0.0.2'}");
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_json_ json_t *haproxy = json_pack("{s:{s:{s:{s:[s]}}, s:{s:{s:[s]}}}}", "backends", "x",
 							   "servers", "s", cases[i].x, "y", "servers", "s", cases[i].y),
 				      *said = cases[i].said ? quoted(cases[i].said) : NULL;
-		const struct haproxy_view v = {.haproxy = haproxy,
-					       .node = "a",
-					       .nodes = nodes,
-					       .services = all,
-					       .containers = seen,
-					       .want = want,
-					       .backends = said};
-		const char *got = haproxy_route(&v, "x");
-		if (!str_eq(got, cases[i].route))
-			fail_msg("%s beside %s: %s", cases[i].x, cases[i].y, got ? got : "none");
+		_cleanup_free_ char *text = xasprintf("%s beside %s", cases[i].x, cases[i].y);
+		check_route(haproxy, said, cases[i].route, text);
 	}
-	resource_set_free(want);
 }
 
 static void test_said_by_the_spec(void **state)
