@@ -171,21 +171,10 @@ static int inside_port(const json_t *container, int port)
 	return 0;
 }
 
-/* One of the service's own. */
-static bool is_task(const struct aim *a, const json_t *container, int port)
-{
-	const json_t *labels = json_object_get(container, "Labels");
-
-	return port && fits(port, a->port) && str_eq(json_str(labels, "com.docker.swarm.service.name"), a->service);
-}
-
-/* What runs the same program in place of the service: the lone container that it replaces. */
-static bool is_alike(const struct aim *a, const json_t *container, int port)
-{
-	return port && fits(port, a->port) && same_image(json_str(container, "Image"), a->image);
-}
-
-/* The service itself; or the containers that it replaces, whose ids are then added. */
+/*
+ * The service itself, one of its tasks; or the lone containers that it replaces, which run the same program: their ids
+ * are then added.
+ */
 static bool covers(const struct haproxy_view *v, const struct aim *a, const char *address, json_t *replaced)
 {
 	const json_t *container;
@@ -200,12 +189,13 @@ static bool covers(const struct haproxy_view *v, const struct aim *a, const char
 		return true;
 	json_array_foreach (json_object_get(v->containers, node ? node : v->node ? v->node : ""), i, container) {
 		int inside = node ? inside_port(container, port) : port;
+		const json_t *labels = json_object_get(container, "Labels");
 		const char *id = json_str(container, "Id");
-		if (!node && !has_address(container, host))
+		if ((!node && !has_address(container, host)) || !inside || !fits(inside, a->port))
 			continue;
-		if (is_task(a, container, inside))
+		if (str_eq(json_str(labels, "com.docker.swarm.service.name"), a->service))
 			return true;
-		if (is_alike(a, container, inside))
+		if (same_image(json_str(container, "Image"), a->image))
 			json_set_bool(replaced, id ? id : "", true);
 	}
 	return false;

@@ -214,7 +214,7 @@ void service_explain(const struct observe *o, struct arena *a, struct change *c)
 {
 	int64_t tasks = task_count(o, c->live);
 
-	if (c->state != CHANGE_BLOCKED && c->action != ACTION_DELETE)
+	if (c->action != ACTION_DELETE)
 		block_taken_ports(o, a, c);
 	switch (c->action) {
 	case ACTION_CREATE:

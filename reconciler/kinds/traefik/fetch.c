@@ -288,7 +288,7 @@ static void fetch_dynamic_file(struct fetch *f, struct engine *e, const char *no
 	moved_file_free(&file);
 }
 
-static void fetch_moved(struct fetch *f, const char *name, const struct snode *traefik)
+static void fetch_dropped(struct fetch *f, const char *name, const struct snode *traefik)
 {
 	const char *node = snode_str(traefik, "node");
 	_cleanup_json_ json_t *entrypoints = traefik_entrypoints_added(traefik);
@@ -371,7 +371,7 @@ int traefik_fetch(struct fetch *f, struct err *err)
 	version_of_container(f, container);
 	if (edits) {
 		fetch_static(f, name, container, traefik);
-		fetch_moved(f, name, traefik);
+		fetch_dropped(f, name, traefik);
 	}
 	if (answers && !adds && has_routes(root) && !has_file(f->snap))
 		fetch_documents(f, ENTRYPOINTS, 1);
