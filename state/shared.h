@@ -14,11 +14,12 @@
  *               the spec that last changed something, written before it does; complete: to its end
  *   attempts   {"kind/name": {"spec": "<fingerprint>", "at": wall}}: writes that were begun and not yet seen
  *               to converge
- *   failed     {"kind/name": {"spec": "<fingerprint>", "reason": …, "at": wall}}: not tried again until its
- *               spec changes
+ *   failed     {"kind/name": {"spec": "<fingerprint>", "reason": …, "at": wall, "past": true}}: that spec of
+ *               it is not tried again; past: another one runs well
  *   adopted    {"kind/name": "<id>"}: adopted objects that cannot carry the ownership label
- *   reverts    {"kind/name": {"<path>": [wall, …]}}: when drift of a field was repaired; three in an hour:
- *               contested
+ *   reverts    {"kind/name": {"<path>": {"value": "<fingerprint>", "at": [wall, …], "last": wall}}}: what was
+ *               written last to a field that had something else, and when the same was written again; three
+ *               times in an hour: contested
  *   approved   {"<fingerprint of a change>": {"resource": "kind/name", "by": …, "at": wall}}
  *   report     {"kind/name": {"<field>": "<fingerprint>"}}: of resources with `drift: report`: what was
  *               applied last

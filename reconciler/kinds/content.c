@@ -146,6 +146,10 @@ static int decode_one(const struct content_kind *k, struct decode *d, const stru
 	}
 	swarm_ref(d, r);
 	common_keys(d, r, section);
+	if (k->is_fetched && k->is_fetched(section)) {
+		vec_push(&r->unreviewed, "name");
+		vec_push(&r->unreviewed, "content");
+	}
 	if (snode_count(labels) > 0) {
 		resource_set_field(d->out, r, "labels", string_map(labels), labels->mark);
 		mark_members(d->out, r, "labels", labels);

@@ -98,6 +98,20 @@ static bool is_of(const char *name, const char *base, size_t len)
 	       name[len + 1 + CONTENT_HASH_LEN] == '\0';
 }
 
+/* An older content of one of these. */
+static bool is_superseded(const char *name, const json_t *wanted)
+{
+	const char *want;
+	json_t *value;
+
+	json_object_foreach ((json_t *)wanted, want, value) {
+		size_t n = strlen(want), tail = strlen("-") + CONTENT_HASH_LEN;
+		if (n > tail && is_of(want, want, n - tail) && is_of(name, want, n - tail))
+			return true;
+	}
+	return false;
+}
+
 /* One of these may be what is wanted; of a stack also the one without a hash. */
 static bool may_be_wanted(const char *name, const json_t *wanted)
 {
@@ -129,6 +143,7 @@ void content_leftovers(const struct content_kind *k, struct observe *o, const js
 		    may_be_wanted(name, wanted) || is_needed(k, &s, id, frees))
 			continue;
 		struct resource *r = observe_extra(o, k->kind, name, id);
+		r->superseded = is_superseded(name, wanted);
 		for (n = 0; n < json_array_size(frees); n++)
 			resource_ref(o->out, r, REF_REQUIRES, (struct mark){0}, "service/%s",
 				     json_string_value(json_array_get(frees, n)));

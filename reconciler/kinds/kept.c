@@ -8,6 +8,7 @@
 #include "kinds/absent/unit.h"
 #include "kinds/cluster.h"
 #include "kinds/kinds.h"
+#include "kinds/service/service.h"
 #include "kinds/util.h"
 #include "sys/clock.h"
 
@@ -40,7 +41,17 @@ static char *document(const char *name)
 	return xasprintf("kept/%s", name);
 }
 
-/* ---- fetch: {"state": "running", "stopped"; "removed": there is nothing to start} ---- */
+/*
+ * ---- fetch: {"state": "running", "stopped"; "removed": there is nothing to start
+ *              "ports": {"11434/tcp": true}: what its containers publish
+ *              "listens": an HAProxy that listens on the host by itself, where its configuration says} ----
+ */
+
+struct seen {
+	const char *state;
+	json_t *ports;
+	bool listens;
+};
 
 static int get_container(struct engine *e, int64_t deadline, const char *name, json_t **out, struct err *err)
 {
@@ -63,7 +74,23 @@ static bool is_back(const json_t *inspect, const json_t *was)
 	       json_same(json_path(inspect, "HostConfig.RestartPolicy"), json_object_get(was, "restart"));
 }
 
-static int look_at_containers(struct cluster *c, int64_t deadline, const json_t *kept, const char **state,
+static void see_ports(const json_t *inspect, struct seen *seen)
+{
+	const json_t *host = json_object_get(inspect, "HostConfig");
+	const char *inside;
+	json_t *bindings, *b;
+	size_t i;
+
+	json_object_foreach (json_object_get(host, "PortBindings"), inside, bindings)
+		json_array_foreach (bindings, i, b) {
+			const char *published = json_str(b, "HostPort"), *protocol = strrchr(inside, '/');
+			_cleanup_free_ char *port = xasprintf("%s%s", published ? published : "", protocol);
+			json_set_bool(seen->ports, port, true);
+		}
+	seen->listens |= str_eq(json_str(host, "NetworkMode"), "host") && absent_is_haproxy(inspect);
+}
+
+static int look_at_containers(struct cluster *c, int64_t deadline, const json_t *kept, struct seen *seen,
 			      struct err *err)
 {
 	const json_t *was;
@@ -72,35 +99,36 @@ static int look_at_containers(struct cluster *c, int64_t deadline, const json_t 
 
 	if (cluster_engine(c, json_str(kept, "node"), &engine, err) < 0)
 		return -1;
-	*state = "running";
+	seen->state = "running";
 	json_array_foreach (json_object_get(kept, "containers"), i, was) {
 		_cleanup_json_ json_t *inspect = NULL;
 		if (get_container(engine, deadline, json_str(was, "name"), &inspect, err) < 0)
 			return -1;
 		if (!json_is_object(inspect)) {
-			*state = "removed";
+			seen->state = "removed";
 			return 0;
 		}
+		see_ports(inspect, seen);
 		if (!is_back(inspect, was))
-			*state = "stopped";
+			seen->state = "stopped";
 	}
 	return 0;
 }
 
-static int look_at_service(struct cluster *c, int64_t deadline, const json_t *kept, const char **state, struct err *err)
+static int look_at_service(struct cluster *c, int64_t deadline, const json_t *kept, struct seen *seen, struct err *err)
 {
 	_cleanup_json_ json_t *service = NULL;
 	struct err e;
 
-	*state = "removed";
+	seen->state = "removed";
 	if (engine_get(c->engine, deadline, &service, &e, "/services/%s", json_str(kept, "id")) == 0)
-		*state = absent_service_is_stopped(service) ? "stopped" : "running";
+		seen->state = absent_service_is_stopped(service) ? "stopped" : "running";
 	else if (e.code != ERR_NOT_FOUND)
 		return err_set(err, e.code, "%s", e.msg);
 	return 0;
 }
 
-static int look_at_unit(struct cluster *c, int64_t deadline, const json_t *kept, const char **state, struct err *err)
+static int look_at_unit(struct cluster *c, int64_t deadline, const json_t *kept, struct seen *seen, struct err *err)
 {
 	const char *node = json_str(kept, "node");
 	struct host *h = cluster_host(c, node);
@@ -113,35 +141,41 @@ static int look_at_unit(struct cluster *c, int64_t deadline, const json_t *kept,
 	if (unit_look(h, json_str(kept, "unit"), deadline, &look, err) < 0)
 		return -1;
 	unit_state_read(look, &buf, &u);
-	*state = !u.there ? "removed" : u.active && (u.enabled || !json_bool(kept, "enabled")) ? "running" : "stopped";
+	bool back = u.active && (u.enabled || !json_bool(kept, "enabled"));
+	seen->state = !u.there ? "removed" : back ? "running" : "stopped";
+	seen->listens = strcmp(u.program, "haproxy") == 0;
 	return 0;
 }
 
-static int look(struct cluster *c, int64_t deadline, const json_t *kept, const char **state, struct err *err)
+static int look(struct cluster *c, int64_t deadline, const json_t *kept, struct seen *seen, struct err *err)
 {
 	if (json_str(kept, "service"))
-		return look_at_service(c, deadline, kept, state, err);
+		return look_at_service(c, deadline, kept, seen, err);
 	if (json_str(kept, "unit"))
-		return look_at_unit(c, deadline, kept, state, err);
-	return look_at_containers(c, deadline, kept, state, err);
+		return look_at_unit(c, deadline, kept, seen, err);
+	return look_at_containers(c, deadline, kept, seen, err);
 }
 
 static int fetch(struct fetch *f, struct err *err)
 {
-	const char *key, *state = "removed";
+	const char *key;
 	json_t *kept;
 
 	(void)err;
 	json_object_foreach (snapshot_get(f->snap, KEPT, NULL), key, kept) {
 		const char *name = name_of(f->spec, key);
 		_cleanup_free_ char *doc = name ? document(name) : NULL;
+		_cleanup_json_ json_t *ports = json_object();
+		struct seen seen = {.state = "removed", .ports = ports};
 		struct err why = {0};
 		if (!name)
 			continue;
-		if (look(f->cluster, f->deadline, kept, &state, &why) < 0)
+		if (look(f->cluster, f->deadline, kept, &seen, &why) < 0)
 			snapshot_put_unknown(f->snap, doc, &why);
 		else
-			snapshot_put(f->snap, doc, json_pack("{s:s}", "state", state));
+			snapshot_put(f->snap, doc,
+				     json_pack("{s:s, s:O, s:b}", "state", seen.state, "ports", ports, "listens",
+					       seen.listens));
 	}
 	return 0;
 }
@@ -164,16 +198,60 @@ static void describe(const json_t *kept, struct str *out)
 		str_addf(out, "%s%s", i ? ", " : " ", json_str(one, "name"));
 }
 
-/* What serves the old way comes before the new way goes. */
-static void come_first(struct decode *d, const char *name)
+static bool publishes(const struct resource *service, const char *published)
+{
+	const char *key;
+	json_t *mode;
+
+	json_object_foreach (json_object_get(service->body, "ports"), key, mode) {
+		_cleanup_free_ char *one = xasprintf("%.*s%s", (int)strcspn(key, ":"), key, strrchr(key, '/'));
+		if (strcmp(one, published) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A port in Swarm's load balancer that the service gives up, of those that what is kept listens on: nothing else can
+ * listen there before. "11434/tcp", malloc'ed; NULL: none.
+ */
+static char *port_given_up(const struct decode *d, const struct resource *service, const json_t *seen)
+{
+	_cleanup_json_ json_t *services = services_by_name(d->snap);
+	const json_t *p;
+	size_t i;
+
+	json_array_foreach (json_path(json_object_get(services, service->name), "Endpoint.Ports"), i, p) {
+		_cleanup_free_ char *published = xasprintf("%lld/%s", (long long)json_int(p, "PublishedPort", 0),
+							   json_str(p, "Protocol") ? json_str(p, "Protocol") : "tcp");
+		bool its = json_bool(seen, "listens") ||
+			   json_object_get(json_object_get(seen, "ports"), published) != NULL;
+		if (its && str_eq(json_str(p, "PublishMode"), "ingress") && !publishes(service, published)) {
+			char *port = published;
+			published = NULL;
+			return port;
+		}
+	}
+	return NULL;
+}
+
+/* What serves the old way comes before the new way goes, but for a port that both need. */
+static void come_first(struct decode *d, struct resource *kept, const json_t *seen)
 {
 	static const char *const later[] = {"container", "service", "traefik"};
 
 	for (size_t k = 0; k < resource_count(d->out); k++) {
 		struct resource *r = resource_at(d->out, k);
+		_cleanup_free_ char *port = strcmp(r->kind, "service") == 0 ? port_given_up(d, r, seen) : NULL;
+		if (port) {
+			resource_note(d->out, kept, "port %.*s is away from when service/%s gives it up until it runs",
+				      (int)strcspn(port, "/"), port, r->name);
+			resource_ref(d->out, kept, REF_ORDER, (struct mark){0}, "service/%s", r->name);
+			continue;
+		}
 		for (size_t i = 0; i < ARRAY_SIZE(later); i++)
 			if (strcmp(r->kind, later[i]) == 0)
-				resource_ref(d->out, r, REF_ORDER, (struct mark){0}, "kept/%s", name);
+				resource_ref(d->out, r, REF_ORDER, (struct mark){0}, "kept/%s", kept->name);
 	}
 }
 
@@ -182,19 +260,20 @@ static void decode_one(struct decode *d, const char *name, const json_t *kept)
 	struct resource *r = resource_add(d->out, "kept", name);
 	const char *node = json_str(kept, "node");
 	_cleanup_free_ char *doc = document(name);
+	const json_t *seen = snapshot_get(d->snap, doc, NULL);
 	_cleanup_str_ struct str what = {0};
 
 	describe(kept, &what);
 	r->node = node ? arena_strdup(resource_set_arena(d->out), node) : NULL;
 	resource_set_field(d->out, r, "what", json_string(str_cstr(&what)), (struct mark){0});
 	resource_set_field(d->out, r, "state", json_string("running"), (struct mark){0});
-	if (str_eq(json_str(snapshot_get(d->snap, doc, NULL), "state"), "removed"))
+	if (str_eq(json_str(seen, "state"), "removed"))
 		resource_block(
 			d->out, r,
 			"%s: stopped by the spec that is gone back from, and removed since; what cannot be started "
 			"again has to be made anew where it came from",
 			str_cstr(&what));
-	come_first(d, name);
+	come_first(d, r, seen);
 }
 
 static int decode(struct decode *d, struct err *err)

@@ -86,6 +86,15 @@ json_t *resource_own_body(const struct resource *desired)
 	return own;
 }
 
+json_t *resource_reviewed_body(const struct resource *desired)
+{
+	json_t *reviewed = json_deep_copy(desired->body);
+
+	for (size_t i = 0; i < desired->unreviewed.n; i++)
+		settle_field(reviewed, NULL, desired->unreviewed.v[i]);
+	return reviewed;
+}
+
 json_t *resource_shown_body(const struct resource *desired)
 {
 	json_t *shown = json_deep_copy(desired->body);

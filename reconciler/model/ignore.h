@@ -23,6 +23,9 @@ void resources_settle(struct resource_set *want, const struct resource_set *live
  */
 json_t *resource_own_body(const struct resource *desired);
 
+/* The body without what is not part of a review. New reference. */
+json_t *resource_reviewed_body(const struct resource *desired);
+
 /* The body without any variable's value, for what is kept on disk. New reference. */
 json_t *resource_shown_body(const struct resource *desired);
 

@@ -31,6 +31,7 @@ void resource_set_free(struct resource_set *s)
 		vec_free(&r->marks);
 		vec_free(&r->ignore);
 		vec_free(&r->floating);
+		vec_free(&r->unreviewed);
 	}
 	vec_free(&s->added);
 	vec_free(&s->list);

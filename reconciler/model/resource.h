@@ -50,6 +50,7 @@ struct resource {
 	bool owned;             /* live: carries the cluster's ownership label */
 	bool ownable;           /* live: could carry one (config of a service: yes, adopted network: no) */
 	bool external;          /* desired: must exist, is never written */
+	bool superseded;        /* live: an older version of what the spec has still: to prune it takes nothing away */
 	/*
 	 * Desired: this cannot be done now, and the message says why, what is
 	 * affected and what to do. Live with UNKNOWN: what was attempted and what failed.
@@ -73,6 +74,11 @@ struct resource {
 	/* Desired: fields whose value others choose within bounds (replicas under `scale`): not part of its
 	 * fingerprint. */
 	VEC(const char *) floating;
+	/*
+	 * Desired: where what a review may not look at stands, by the spec: the name of a secret, which follows from its
+	 * content. Not part of what is approved.
+	 */
+	VEC(const char *) unreviewed;
 	bool unseen;       /* desired: a dry run does not look at all of it: what it would be named is not known */
 	bool report_drift; /* `drift: report`: what somebody else changed is shown, not repaired */
 	/*

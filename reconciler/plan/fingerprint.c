@@ -2,6 +2,8 @@
 
 #include "model/ignore.h"
 
+#include <stdio.h>
+
 void plan_fingerprint(const struct resource *desired, void (*hash)(const json_t *body, char hex[65]), char hex[65])
 {
 	_cleanup_json_ json_t *own = resource_own_body(desired);
@@ -24,7 +26,7 @@ json_t *plan_report(const struct resource *desired, void (*hash)(const json_t *b
 
 static json_t *body_of(const struct resource *r)
 {
-	return r && r->presence != UNKNOWN ? json_incref(r->body) : json_null();
+	return r && r->presence != UNKNOWN ? resource_reviewed_body(r) : json_null();
 }
 
 void plan_change_fingerprint(const struct change *c, void (*hash)(const json_t *body, char hex[65]), char hex[65])
@@ -36,4 +38,23 @@ void plan_change_fingerprint(const struct change *c, void (*hash)(const json_t *
 	json_set(all, "desired", body_of(c->desired));
 	json_set(all, "live", body_of(c->live));
 	hash(all, hex);
+}
+
+void plan_value(const struct field_change *f, void (*hash)(const json_t *body, char hex[65]), char out[PLAN_VALUE_SIZE])
+{
+	char hex[65] = "";
+
+	if (!f->secret) {
+		_cleanup_json_ json_t *value = f->to ? json_incref((json_t *)f->to) : json_null();
+		hash(value, hex);
+	}
+	snprintf(out, PLAN_VALUE_SIZE, "%s", hex);
+}
+
+bool plan_writes_again(const struct field_change *f, const json_t *entry, void (*hash)(const json_t *body, char hex[65]))
+{
+	char value[PLAN_VALUE_SIZE];
+
+	plan_value(f, hash, value);
+	return str_eq(json_str(entry, "value"), value) && (!f->secret || f->why == WHY_DRIFT);
 }

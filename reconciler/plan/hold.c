@@ -162,8 +162,10 @@ static bool hold_attempted(struct plan *p, const struct plan_input *in, struct c
 
 /* Contested */
 
-int64_t plan_contested_since(const json_t *times)
+int64_t plan_contested_since(const json_t *entry)
 {
+	const json_t *times = json_object_get(entry, "at");
+
 	for (size_t i = CONTESTED_REVERTS - 1; i < json_array_size(times); i++) {
 		int64_t first = json_integer_value(json_array_get(times, i + 1 - CONTESTED_REVERTS));
 		if (json_integer_value(json_array_get(times, i)) - first <= PLAN_CONTESTED_WITHIN_S)
@@ -178,8 +180,9 @@ static bool hold_contested(struct plan *p, const struct plan_input *in, struct c
 
 	for (size_t i = 0; reverts && !is_retried(in, c->key) && i < c->fields.n; i++) {
 		const struct field_change *f = &c->fields.v[i];
-		int64_t since = plan_contested_since(json_object_get(reverts, f->path));
-		if (!since || f->why != WHY_DRIFT)
+		const json_t *entry = json_object_get(reverts, f->path);
+		int64_t since = plan_contested_since(entry);
+		if (!since || !plan_writes_again(f, entry, in->fingerprint))
 			continue;
 		hold(c, CHANGE_FAILED,
 		     arena_printf(p->arena,

@@ -258,12 +258,14 @@ static void plan_prune(struct planner *p, size_t first)
 		vec_push(&plan->changes, c);
 	}
 	keep_what_is_used(plan, first);
-	size_t n = plan->changes.n - first;
+	size_t n = 0;
+	for (size_t i = first; i < plan->changes.n; i++)
+		n += !plan->changes.v[i].live->superseded;
 	if ((int64_t)n <= p->in->max_deletions)
 		return;
 	const char *reason = arena_printf(
-		plan->arena, "%zu objects would be pruned, policy.max_deletions is %lld: raise it if this is meant", n,
-		(long long)p->in->max_deletions);
+		plan->arena, "%zu object%s would be pruned, policy.max_deletions is %lld: raise it if this is meant", n,
+		n == 1 ? "" : "s", (long long)p->in->max_deletions);
 	for (size_t i = first; i < plan->changes.n; i++)
 		block(&plan->changes.v[i], reason);
 }

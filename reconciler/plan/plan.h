@@ -103,15 +103,25 @@ void plan_fingerprint(const struct resource *desired, void (*hash)(const json_t 
 json_t *plan_report(const struct resource *desired, void (*hash)(const json_t *body, char hex[65]));
 /* For the section `hidden`: ["<path>", …]; new reference, NULL: none. */
 json_t *plan_hidden(const struct resource *desired);
-/* What is approved, and what a saved plan is bound to: action, desired and live body. */
+/* What is approved: action, desired and live body, without the names of secrets that only an apply may look at. */
 void plan_change_fingerprint(const struct change *c, void (*hash)(const json_t *body, char hex[65]), char hex[65]);
 
 /*
- * times: of a field's repairs, in order (section `reverts`). Three within an hour: somebody else writes it; then when
- * the first of them was, and 0 otherwise.
+ * entry: a field's in the section `reverts`, {"value": …, "at": [wall, …], "last": wall}: which value was written,
+ * when it was so again, in order, and when it was last. Again three times within an hour: somebody else writes the
+ * field; then when the first of them was, and 0 otherwise.
  */
 #define PLAN_CONTESTED_WITHIN_S 3600
-int64_t plan_contested_since(const json_t *times);
+int64_t plan_contested_since(const json_t *entry);
+/*
+ * Whether the change writes what the entry says was written last: no record of what was applied is needed for it. Of a
+ * value that is not shown only whether it is a repair is known.
+ */
+bool plan_writes_again(const struct field_change *f, const json_t *entry,
+		       void (*hash)(const json_t *body, char hex[65]));
+#define PLAN_VALUE_SIZE 17 /* with its NUL; enough to tell a few values of one field apart */
+void plan_value(const struct field_change *f, void (*hash)(const json_t *body, char hex[65]),
+		char out[PLAN_VALUE_SIZE]);
 
 /* ERR_USAGE with a suggestion when the spec has no such resource. option: "--only"; names: NULL-terminated or NULL. */
 int plan_check_names(const struct resource_set *want, const char *option, const char *const *names,

@@ -120,19 +120,6 @@ static void note_hidden(struct safety *s, const struct resource *want, const cha
 		safety_set(s, "hidden", key, json_incref(paths));
 }
 
-static void add_revert(json_t *paths, const char *path, int64_t now)
-{
-	json_t *times = json_object_get(paths, path);
-
-	if (!times) {
-		times = json_array();
-		json_set(paths, path, times);
-	}
-	json_array_append_new(times, json_integer(now));
-	while (json_array_size(times) > REVERTS_KEPT)
-		json_array_remove(times, 0);
-}
-
 /*
  * What the spec changes at the same time is not fought over. A network that is missing because an earlier run was
  * killed between removing and making it is of that sort, too.
@@ -145,19 +132,43 @@ static bool is_repair(const struct change *c)
 	return true;
 }
 
-static void note_reverts(struct safety *s, const struct change *c, int64_t now)
+/* A value that is written for the first time is a revert only if it is known that somebody else has taken it away. */
+static void note_write(json_t *paths, const struct field_change *f, bool reverts, int64_t now)
 {
-	json_t *paths = NULL;
+	json_t *entry = json_object_get(paths, f->path), *times;
+	char value[PLAN_VALUE_SIZE];
 
-	for (size_t i = 0; is_repair(c) && i < c->fields.n; i++) {
-		if (!paths)
-			paths = safety_get(s, "reverts", c->key);
-		if (!paths)
-			paths = json_object();
-		add_revert(paths, c->fields.v[i].path, now);
+	if (!plan_writes_again(f, entry, fingerprint)) {
+		plan_value(f, fingerprint, value);
+		entry = json_pack("{s:s, s:[]}", "value", value, "at");
+		json_set(paths, f->path, entry);
+	} else {
+		reverts = true;
 	}
-	if (paths)
-		safety_set(s, "reverts", c->key, paths);
+	times = json_object_get(entry, "at");
+	json_set_int(entry, "last", now);
+	if (reverts)
+		json_array_append_new(times, json_integer(now));
+	while (json_array_size(times) > REVERTS_KEPT)
+		json_array_remove(times, 0);
+}
+
+/* Of what is made only its repair counts: it has as many fields as its spec. */
+static void note_writes(struct safety *s, const struct change *c, int64_t now)
+{
+	bool reverts = is_repair(c);
+	json_t *paths;
+
+	if (c->fields.n == 0 || (c->action != ACTION_UPDATE && !reverts))
+		return;
+	paths = safety_get(s, "reverts", c->key);
+	if (!json_is_object(paths)) {
+		json_decref(paths);
+		paths = json_object();
+	}
+	for (size_t i = 0; i < c->fields.n; i++)
+		note_write(paths, &c->fields.v[i], reverts, now);
+	safety_set(s, "reverts", c->key, paths);
 }
 
 static void note_failed(struct safety *s, const struct change *c, const char *reason, int64_t now)
@@ -185,7 +196,7 @@ bool outcome_step(struct safety *s, const struct change *c, const struct step_re
 		forget(s, "failed", c->key);
 		if (!c->desired)
 			forget(s, "hidden", c->key);
-		note_reverts(s, c, now);
+		note_writes(s, c, now);
 		forget_way_back(s, c);
 		if (c->action == ACTION_ADOPT && !c->live->ownable && c->live->id)
 			safety_set(s, "adopted", c->key, json_string(c->live->id));
@@ -197,19 +208,36 @@ bool outcome_step(struct safety *s, const struct change *c, const struct step_re
 	return true;
 }
 
-/* It runs, and as its spec says, or is gone with its spec: whatever was known against it is over. */
+static bool is_of(const json_t *record, const struct resource *desired)
+{
+	char hex[65];
+
+	plan_fingerprint(desired, fingerprint, hex);
+	return str_eq(json_str(record, "spec"), hex);
+}
+
+/*
+ * It runs, and as its spec says, or is gone with its spec: whatever was known against it is over. What is known against
+ * another spec of it is past and remembered: a reconciler that is on that one's commit must not try it again.
+ */
 static void forget_healthy(struct safety *s, const char *section, const struct plan *p, const struct resource_set *want,
 			   const struct resource_set *live)
 {
 	_cleanup_json_ json_t *all = json_deep_copy(json_object_get(safety_sections(s), section));
 	const char *key;
-	json_t *unused;
+	json_t *record;
 
-	json_object_foreach (all, key, unused) {
-		const struct resource *r = resource_find_key(live, key);
+	json_object_foreach (all, key, record) {
+		const struct resource *r = resource_find_key(live, key), *desired = resource_find_key(want, key);
 		bool runs = r && r->presence == PRESENT && !r->trouble;
-		if ((runs || !resource_find_key(want, key)) && !plan_mentions(p, key))
+		if (plan_mentions(p, key) || (desired && !runs))
+			continue;
+		if (!desired || is_of(record, desired)) {
 			safety_set(s, section, key, NULL);
+		} else if (json_is_object(record) && !json_bool(record, "past")) {
+			json_set_bool(record, "past", true);
+			safety_set(s, section, key, json_incref(record));
+		}
 	}
 }
 

@@ -227,21 +227,20 @@ static void drop_unwanted(json_t *sections, const char *section, const struct re
 }
 
 /* What is contested stays until somebody resumes. */
-static bool is_over(const json_t *times, int64_t now)
+static bool is_over(const json_t *entry, int64_t now)
 {
-	int64_t last = json_integer_value(json_array_get(times, json_array_size(times) - 1));
-	return last + PLAN_CONTESTED_WITHIN_S < now && !plan_contested_since(times);
+	return json_int(entry, "last", 0) + PLAN_CONTESTED_WITHIN_S < now && !plan_contested_since(entry);
 }
 
 static void drop_old_reverts(json_t *sections, int64_t now)
 {
-	json_t *all = json_object_get(sections, "reverts"), *paths, *times;
+	json_t *all = json_object_get(sections, "reverts"), *paths, *entry;
 	const char *key, *path;
 	void *next, *next_path;
 
 	json_object_foreach_safe(all, next, key, paths)
 	{
-		json_object_foreach_safe(paths, next_path, path, times) if (is_over(times, now))
+		json_object_foreach_safe(paths, next_path, path, entry) if (is_over(entry, now))
 			json_object_del(paths, path);
 		if (json_object_size(paths) == 0)
 			json_object_del(all, key);

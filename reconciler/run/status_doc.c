@@ -102,6 +102,8 @@ static void add_failed(struct status_view *v, const json_t *sections)
 
 	for (size_t i = 0; i < n; i++) {
 		const json_t *entry = json_object_get(all, keys[i]);
+		if (json_bool(entry, "past"))
+			continue;
 		json_t *j = json_pack("{s:s}", "resource", keys[i]);
 		json_set_str(j, "reason", without_key(json_str(entry, "reason"), keys[i]));
 		if (json_int(entry, "at", 0))
@@ -116,18 +118,17 @@ static void add_failed(struct status_view *v, const json_t *sections)
 static void add_contested(struct status_view *v, const json_t *sections)
 {
 	const json_t *all = json_object_get(sections, "reverts");
-	json_t *list = json_array(), *times;
+	json_t *list = json_array(), *entry;
 	const char *path;
 	size_t n;
 	const char **keys = json_sorted_keys(all, &n);
 
 	for (size_t i = 0; i < n; i++) {
-		json_object_foreach (json_object_get(all, keys[i]), path, times) {
-			size_t last = json_array_size(times);
-			if (!plan_contested_since(times))
+		json_object_foreach (json_object_get(all, keys[i]), path, entry) {
+			if (!plan_contested_since(entry))
 				continue;
-			json_array_append_new(list, json_pack("{s:s, s:s, s:O}", "resource", keys[i], "field", path,
-							      "at", json_array_get(times, last - 1)));
+			json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "resource", keys[i], "field", path,
+							      "at", (json_int_t)json_int(entry, "last", 0)));
 			status_count(v, "failed");
 		}
 	}

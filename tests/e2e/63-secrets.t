@@ -276,15 +276,17 @@ bare 'prune: never'
 printf '%s 7' "$marker" >"$store/shop/db"
 bare 'prune: never'
 t_is "with prune: never all stay" "$t_status $(secret_names | wc -l)" "0 3"
-bare 'max_deletions: 1'
-t_is "what would be too many is held" "$t_status $(secret_names | wc -l)" "3 3"
-t_like "and counted" "$t_out" '2 objects would be pruned, policy.max_deletions is 1'
 rm "$store/shop/db"
 bare 'prune: owned'
 t_is "what cannot be decrypted is not pruned" "$t_status $(secret_names | wc -l)" "3 3"
 printf '%s 7' "$marker" >"$store/shop/db"
-bare 'prune: owned'
-t_is "else all but the current one go" "$t_status $(secret_names | wc -l)" "0 1"
+bare 'max_deletions: 0'
+t_is "else all but the current one go, however many" "$t_status $(secret_names | wc -l)" "0 1"
+printf 'version: 1\ncluster: shop\npolicy: { max_deletions: 0 }\n' >"$spec"
+t_run reconcile --yes
+t_is "the current one is not one of them" "$t_status $(secret_names | wc -l)" "3 1"
+t_like "and counted" "$t_out" '1 object would be pruned, policy.max_deletions is 0'
+bare 'max_deletions: 0'
 
 # The settings themselves.
 

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 t_in_lab
-t_plan 67
+t_plan 69
 
 repo=$t_dir/infrastructure
 plan=$t_dir/shop.plan
@@ -213,13 +213,27 @@ t_is "and is applied" "$t_status" 0
 printf 'commands: { vault: [printf, "%%s", "of {name}"] }\n' >"$t_dir/settings.yaml"
 chmod 600 "$t_dir/settings.yaml"
 export RECONCILE_CONFIG=$t_dir/settings.yaml
-spec 4 | sed -e 's/^services:/secrets:\n  key: { command: vault, entry: key }\n&/' -e 's/configs: .motd.$/&\n    secrets: [key]/' |
-	commit "a secret"
+with_secret() {
+	sed -e 's/^services:/secrets:\n  key: { command: vault, entry: key }\n&/' -e 's/configs: .motd.$/&\n    secrets: [key]/'
+}
+approval=never
+spec 4 | with_secret | commit "a secret"
 t_run reconcile --dry-run --out "$plan"
 t_is "a plan with a new secret of a command is saved" "$t_status" 0
 apply_plan
 t_is "and applied" "$t_status" 0
 t_is "the service uses it" "$(service web '{{(index .Spec.TaskTemplate.ContainerSpec.Secrets 0).File.Name}}')" /run/secrets/key
+before=$(service web '{{(index .Spec.TaskTemplate.ContainerSpec.Secrets 0).SecretName}}')
+printf 'commands: { vault: [printf, "%%s", "another of {name}"] }\n' >"$t_dir/settings.yaml"
+approval=destructive
+spec 4 | with_secret | sed 's/replicas: 1$/mode: global/' | commit "another mode, and the secret has changed meanwhile"
+t_run reconcile --dry-run --out "$plan"
+t_run program approve --yes --allow-env SHOP_TOKEN --state-dir "$t_dir/state" "$plan"
+t_like "a replacement is approved by who may not look at the secret" "$t_out" 'replace +service/web'
+t_run reconcile --yes
+t_is "it is made with the new content" \
+	"$t_status $(service web '{{(index .Spec.TaskTemplate.ContainerSpec.Secrets 0).SecretName}}' | grep -vc "$before")" "0 1"
+[ "$t_status" = 0 ] || t_show_run
 unset RECONCILE_CONFIG
 
 # A commit that was forced away

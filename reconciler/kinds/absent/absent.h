@@ -8,6 +8,14 @@
 
 #define NS_PER_S 1000000000
 
+/* Who has a published port now. */
+struct absent_holder {
+	const struct resource *absent; /* the entry that is to end it */
+	const char *what, *name;       /* "container", "haproxy"; borrowed */
+	bool known;                    /* false: it may have it, an HAProxy whose ports are its own matter */
+	bool for_good;                 /* a service of Swarm: it has the port as long as it exists */
+};
+
 /* One sort of thing that an entry can name. */
 struct absent_form {
 	const char *key; /* in the spec, and the field of the body that has its name */
@@ -17,6 +25,9 @@ struct absent_form {
 	void (*observe)(struct observe *o, struct resource *r, const struct resource *want);
 	void (*explain)(const struct observe *o, struct arena *a, struct change *c);
 	int (*apply)(struct apply *a, const struct change *c, struct err *err) MUST_CHECK;
+	/* Fills what, name, known and for_good; false: it has not the port. */
+	bool (*holds)(const struct snapshot *snap, const struct resource *want, const char *port,
+		      struct absent_holder *out);
 };
 extern const struct absent_form absent_container, absent_compose, absent_service, absent_unit;
 const struct absent_form *absent_form_of(const json_t *body);
@@ -50,6 +61,13 @@ json_t *absent_observed(const struct snapshot *snap, const struct resource *want
 const char *absent_container_name(const json_t *inspect); /* "?" */
 /* Its process is HAProxy's, as far as its command tells. */
 bool absent_is_haproxy(const json_t *inspect);
+
+/*
+ * Which of the entries in want has the port ("11434:11434/tcp": published, own and protocol, as in a service's body).
+ * false: none of which it is known. What it points to is the snapshot's and the set's.
+ */
+bool absent_port_holder(const struct snapshot *snap, const struct resource_set *want, const char *port,
+			struct absent_holder *out);
 
 /* policy: RestartPolicy of HostConfig. */
 int absent_set_restart(struct apply *a, struct engine *e, const char *container, const json_t *policy,

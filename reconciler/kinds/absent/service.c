@@ -4,6 +4,7 @@
 #include "kinds/util.h"
 #include "sys/clock.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* A global service has no count: no node has this id, so its tasks end, and taking it away brings them back. */
@@ -139,6 +140,23 @@ static int64_t task_count(const json_t *service)
 	if (json_is_integer(running))
 		return json_integer_value(running);
 	return json_int(json_path(service, "Spec.Mode.Replicated"), "Replicas", -1);
+}
+
+static bool holds(const struct snapshot *snap, const struct resource *want, const char *port, struct absent_holder *out)
+{
+	const char *name = json_str(want->body, "service");
+	const json_t *service = find_service(snapshot_get(snap, "engine/services", NULL), name), *p;
+	size_t i;
+
+	out->what = "service";
+	out->name = absent_shown(want, "service");
+	out->for_good = true;
+	json_array_foreach (json_path(service, "Endpoint.Ports"), i, p) {
+		const char *protocol = json_str(p, "Protocol");
+		out->known |= str_eq(json_str(p, "PublishMode"), "ingress") && protocol &&
+			      str_ends(port, protocol) && json_int(p, "PublishedPort", 0) == strtoll(port, NULL, 10);
+	}
+	return out->known;
 }
 
 static void explain(const struct observe *o, struct arena *a, struct change *c)
@@ -300,4 +318,5 @@ const struct absent_form absent_service = {
 	.observe = observe,
 	.explain = explain,
 	.apply = apply,
+	.holds = holds,
 };

@@ -129,6 +129,22 @@ static bool is_haproxy(const struct unit_state *u)
 	return strcmp(u->program, "haproxy") == 0;
 }
 
+/* What it listens on is in its own configuration. */
+static bool holds(const struct snapshot *snap, const struct resource *want, const char *port, struct absent_holder *out)
+{
+	_cleanup_str_ struct str buf = {0};
+	struct arena *arena = arena_new();
+	struct unit_state u;
+	const char *why;
+
+	(void)port;
+	unit_state_read(host_look(snap, arena, want->node, "unit", json_str(want->body, "unit"), &why), &buf, &u);
+	arena_free(arena);
+	out->what = "unit";
+	out->name = absent_shown(want, "unit");
+	return u.active && is_haproxy(&u);
+}
+
 static void explain(const struct observe *o, struct arena *a, struct change *c)
 {
 	const char *unit = absent_shown(c->desired, "unit"), *why = NULL;
@@ -192,4 +208,5 @@ const struct absent_form absent_unit = {
 	.observe = observe,
 	.explain = explain,
 	.apply = apply,
+	.holds = holds,
 };

@@ -1,5 +1,6 @@
 #include "kinds/route/gate.h"
 
+#include "kinds/absent/absent.h"
 #include "kinds/route/replicas.h"
 #include "kinds/route/request.h"
 #include "kinds/traefik/reach.h"
@@ -7,6 +8,7 @@
 #include "sys/clock.h"
 #include "sys/http.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define POLL_S 15
@@ -19,6 +21,7 @@ struct look {
 	struct http *http;
 	json_t *version, *router, *balancer, *entrypoints, *tasks;
 	json_t *container, *service; /* Traefik's own, one of them */
+	const char *pending;         /* gate.h; NULL: every entrypoint counts */
 	bool asked;                  /* a request has been made; not every rule tells of one that it takes */
 	struct gate *g;
 	struct err *err;
@@ -63,6 +66,19 @@ static int get(struct look *l, const char *path, json_t **out)
 	return hold(l, &why);
 }
 
+/* Of servers that Traefik has not built it says only where they are. */
+static void add_unbuilt(json_t *balancer)
+{
+	const json_t *server;
+	json_t *status = json_object();
+	size_t i;
+
+	json_array_foreach (json_path(balancer, "loadBalancer.servers"), i, server)
+		if (json_str(server, "url"))
+			json_set_str(status, json_str(server, "url"), "not built");
+	json_set(balancer, "serverStatus", status);
+}
+
 /* In v3 a router named so by the docker provider is some container's. */
 static int get_router(struct look *l)
 {
@@ -79,8 +95,12 @@ static int get_router(struct look *l)
 		_cleanup_free_ char *path = xasprintf("/api/http/routers/%s@%s", l->route->name, providers[i]);
 		_cleanup_free_ char *balancer = xasprintf("/api/http/services/%s@%s", l->route->name, providers[i]);
 		why = (struct err){0};
-		if (traefik_get(l->client, soon(l), path, &l->router, &why) == 0)
-			return get(l, balancer, &l->balancer);
+		if (traefik_get(l->client, soon(l), path, &l->router, &why) == 0) {
+			int rc = get(l, balancer, &l->balancer);
+			if (rc > 0 && route_is_unbuilt(l->router, l->pending))
+				add_unbuilt(l->balancer);
+			return rc;
+		}
 		if (why.code != ERR_NOT_FOUND)
 			return hold(l, &why);
 		err_set(&why, ERR_NOT_FOUND, "Traefik has no router '%s@%s' yet: it asks Swarm every %d s",
@@ -147,6 +167,8 @@ static int judge(struct look *l)
 {
 	const struct cluster *c = l->a->cluster;
 	_cleanup_free_ char *key = xasprintf("route/%s", l->route->name);
+	const char *traefik = json_str(l->route->body, "traefik_service");
+	const struct resource *its = traefik ? resource_find(l->a->want, "service", traefik) : NULL;
 	const struct route_look look = {
 		.service = l->route->name,
 		.route = l->route->body,
@@ -154,6 +176,8 @@ static int judge(struct look *l)
 		.balancer = l->balancer,
 		.entrypoints = l->entrypoints,
 		.tasks = l->tasks,
+		.traefik = its ? its->body : NULL,
+		.pending = l->pending,
 		.started = json_str(l->version, "startDate"),
 		.wall = clock_wall(),
 	};
@@ -247,6 +271,17 @@ static const json_t *find_entrypoint(const struct look *l, const char *name)
 	return NULL;
 }
 
+/* What is to end has its port (kinds/service/handover.h). */
+static bool comes_later(const struct look *l, const char *address)
+{
+	const char *port = strrchr(address, ':');
+	_cleanup_free_ char *published = xasprintf("%.*s:%ld/tcp", (int)strspn(port + 1, "0123456789"), port + 1,
+						   strtol(port + 1, NULL, 10));
+	struct absent_holder from;
+
+	return absent_port_holder(l->a->snap, l->a->want, published, &from);
+}
+
 static int ask_entrypoint(struct look *l, const char *name, const struct route_request *request)
 {
 	const json_t *e = find_entrypoint(l, name);
@@ -256,10 +291,14 @@ static int ask_entrypoint(struct look *l, const char *name, const struct route_r
 	_cleanup_str_ struct str where = {0};
 
 	if (!address || !route_entrypoint_address(address, l->container, l->service, host, &where)) {
+		bool comes = address && l->service && comes_later(l, address);
 		*l->g = (struct gate){
-			.reason = xasprintf("Traefik's entrypoint '%s' (%s) is not published on the host: no "
+			.reason = xasprintf("Traefik's entrypoint '%s' (%s) is not published on the host%s: no "
 					    "request can get through it",
-					    name, address ? address : "no address")};
+					    name, address ? address : "no address", comes ? " yet" : ""),
+			.waiting = comes,
+			.retry_after_s = comes ? POLL_S : 0,
+		};
 		return 0;
 	}
 	return ask_from_there(l, name, tls ? "https" : "http", str_cstr(&where), request);
@@ -278,10 +317,11 @@ static int ask_all(struct look *l)
 	if (!route_request_of(rule, json_str(l->route->body, "health_path"), &request))
 		return 1;
 	json_array_foreach (json_object_get(l->router, "entryPoints"), i, e)
-		if (rc > 0)
+		if (rc > 0 && !route_is_pending(l->pending, json_string_value(e))) {
 			rc = ask_entrypoint(l, json_string_value(e), &request);
+			l->asked = true;
+		}
 	route_request_free(&request);
-	l->asked = true;
 	return rc;
 }
 
@@ -298,6 +338,10 @@ static int ask_replicas(struct look *l)
 	if (r.wrong) {
 		err_set(&why, ERR_FAILED, "%s", r.wrong);
 		rc = hold(l, &why);
+	} else if (r.answered < r.running && route_is_unbuilt(l->router, l->pending)) {
+		err_set(&why, ERR_FAILED, "it listens on nothing else, and not every replica could be asked: %s",
+			r.unseen);
+		rc = hold(l, &why);
 	} else {
 		str_addf(&seen, "%s, every server is up; replicas asked by themselves: %zu of %zu",
 			 l->asked ? "it answers through its entrypoints"
@@ -312,11 +356,11 @@ static int ask_replicas(struct look *l)
 	return rc;
 }
 
-int route_gate(struct apply *a, const struct change *c, bool dry, struct gate *g, struct err *err)
+int route_gate_before(struct apply *a, const struct resource *route, const char *entrypoint, struct gate *g,
+		      struct err *err)
 {
-	struct look l = {.a = a, .route = c->desired, .g = g, .err = err};
+	struct look l = {.a = a, .route = route, .pending = entrypoint, .g = g, .err = err};
 
-	(void)dry;
 	int rc = look_around(&l);
 	if (rc > 0)
 		rc = judge(&l);
@@ -328,6 +372,12 @@ int route_gate(struct apply *a, const struct change *c, bool dry, struct gate *g
 		rc = ask_replicas(&l);
 	look_free(&l);
 	return rc < 0 ? -1 : 0;
+}
+
+int route_gate(struct apply *a, const struct change *c, bool dry, struct gate *g, struct err *err)
+{
+	(void)dry;
+	return route_gate_before(a, c->desired, NULL, g, err);
 }
 
 int route_ask(struct apply *a, const struct resource *route, bool *asked, char **why, struct err *err)

@@ -10,6 +10,13 @@
 int route_gate(struct apply *a, const struct change *c, bool dry, struct gate *g, struct err *err) MUST_CHECK;
 
 /*
+ * The same before clients get an entrypoint, which Traefik may not have yet: all else of the route works. One that
+ * listens on nothing else has each of its replicas asked, and Traefik has a server for each.
+ */
+int route_gate_before(struct apply *a, const struct resource *route, const char *entrypoint, struct gate *g,
+		      struct err *err) MUST_CHECK;
+
+/*
  * One request through each entrypoint of the route, now, whatever its servers are. *asked: false when Traefik or the
  * engine could not be asked for what a request needs; *why (malloc'ed, NULL: answered) is what came instead of an
  * answer of the service.
@@ -24,9 +31,16 @@ struct route_look {
 	const json_t *balancer;    /* GET /api/http/services/{name} */
 	const json_t *entrypoints; /* GET /api/entrypoints */
 	const json_t *tasks;       /* GET /tasks of the service, wanted running */
+	const json_t *traefik;     /* body of the service that is the spec's Traefik; NULL: it is none */
+	const char *pending;       /* the entrypoint that is not looked at, in any case; NULL: all are */
 	const char *started;       /* Traefik's startDate */
 	int64_t wall;              /* seconds since the epoch */
 };
+
+bool route_is_pending(const char *pending, const char *entrypoint);
+/* The router has no other entrypoint than the pending one: Traefik has not built its servers, and says nothing of them.
+ */
+bool route_is_unbuilt(const json_t *router, const char *pending);
 
 /*
  * Judges a look by the evidence of earlier ones (NULL: none); servers start UP

@@ -1,8 +1,10 @@
 #include "kinds/route/gate.h"
 
 #include "client/engine/engine.h"
+#include "kinds/traefik/traefik.h"
 
 #include <string.h>
+#include <strings.h>
 
 #define POLL_S 15 /* Traefik asks Swarm so often (refreshSeconds) */
 #define SOON_S 5
@@ -40,6 +42,22 @@ static bool has_entrypoint(const json_t *entrypoints, const char *name)
 	return false;
 }
 
+bool route_is_pending(const char *pending, const char *entrypoint)
+{
+	return pending && strcasecmp(pending, entrypoint) == 0;
+}
+
+bool route_is_unbuilt(const json_t *router, const char *pending)
+{
+	const json_t *e;
+	size_t i;
+
+	json_array_foreach (json_object_get(router, "entryPoints"), i, e)
+		if (!route_is_pending(pending, json_string_value(e)))
+			return false;
+	return pending != NULL;
+}
+
 static size_t count_running(const json_t *tasks)
 {
 	json_t *t;
@@ -67,22 +85,52 @@ static size_t list_servers(const json_t *balancer, struct str *out, const char *
 	return n;
 }
 
-static bool check_router(const struct route_look *look, struct gate *g)
+/* Traefik's words for it (pkg/config/runtime, runtime_http.go, of v2.11 and v3.7). */
+static bool only_lacks_pending(const struct route_look *look)
 {
-	const char *name = json_str(look->router, "name"), *status = json_str(look->router, "status");
-	_cleanup_str_ struct str errors = {0};
+	const char *none = route_is_unbuilt(look->router, look->pending) ? "no valid entryPoint for this router" : NULL;
+	json_t *e;
+	size_t i;
+
+	json_array_foreach (json_object_get(look->router, "error"), i, e) {
+		static const char before[] = "entryPoint \"", after[] = "\" doesn't exist";
+		const char *text = json_string_value(e), *name = text + strlen(before);
+		size_t n = strlen(text);
+		if (str_eq(none, text))
+			continue;
+		if (!str_starts(text, before) || !str_ends(text, after) || n < strlen(before) + strlen(after))
+			return false;
+		_cleanup_free_ char *entrypoint = xasprintf("%.*s", (int)(n - strlen(before) - strlen(after)), name);
+		if (!route_is_pending(look->pending, entrypoint))
+			return false;
+	}
+	return json_array_size(json_object_get(look->router, "error")) > 0;
+}
+
+static bool check_entrypoints(const struct route_look *look, struct gate *g)
+{
 	json_t *e;
 	size_t i;
 
 	json_array_foreach (json_object_get(look->router, "entryPoints"), i, e) {
-		if (has_entrypoint(look->entrypoints, json_string_value(e)))
+		const char *entrypoint = json_string_value(e);
+		if (has_entrypoint(look->entrypoints, entrypoint) || route_is_pending(look->pending, entrypoint))
 			continue;
-		wait_for(g, 0, "router '%s' names the entrypoint '%s', which Traefik does not have", name,
-			 json_string_value(e));
-		g->waiting = false;
+		bool comes = traefik_has_entrypoint(look->traefik, entrypoint);
+		wait_for(g, comes ? POLL_S : 0, "router '%s' names the entrypoint '%s', which Traefik does not have%s",
+			 json_str(look->router, "name"), entrypoint, comes ? " yet" : "");
+		g->waiting = comes;
 		return false;
 	}
-	if (str_eq(status, "enabled"))
+	return true;
+}
+
+static bool check_router(const struct route_look *look, struct gate *g)
+{
+	const char *name = json_str(look->router, "name"), *status = json_str(look->router, "status");
+	_cleanup_str_ struct str errors = {0};
+
+	if (str_eq(status, "enabled") || only_lacks_pending(look))
 		return true;
 	add_errors(look->router, &errors);
 	wait_for(g, POLL_S, "router '%s' is %s%s", name, status ? status : "in no known state", str_cstr(&errors));
@@ -225,6 +273,8 @@ json_t *route_judge(const struct route_look *look, const json_t *evidence, struc
 	if (!router_is_current(look))
 		return wait_for(g, POLL_S, "Traefik still has the router of service '%s' as it was before",
 				look->service);
+	if (!check_entrypoints(look, g)) /* before it comes, the servers may be looked at for long already */
+		return g->waiting ? json_incref((json_t *)evidence) : NULL;
 	if (!check_router(look, g))
 		return NULL;
 	if (running == 0)
@@ -235,6 +285,10 @@ json_t *route_judge(const struct route_look *look, const json_t *evidence, struc
 	if (!servers_are_current(look, str_cstr(&servers)))
 		return wait_for(g, POLL_S, "Traefik still has the servers of service '%s' as they were before",
 				look->service);
+	if (route_is_unbuilt(look->router, look->pending)) { /* Traefik checks none of them; the caller does */
+		*g = (struct gate){.met = true};
+		return NULL;
+	}
 	if (down)
 		return wait_for(g, SOON_S, "server %s of service '%s' is %s in Traefik", down, look->service,
 				json_str(json_object_get(look->balancer, "serverStatus"), down));

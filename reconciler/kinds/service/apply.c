@@ -50,8 +50,10 @@ static int look_up_ids(const struct apply *a, const struct change *c, json_t *id
  * As the docker client: pin the digest if a registry tells it, else deploy
  * unpinned and say so; the image may be on the nodes only.
  */
-static void resolve_image(struct apply *a, const json_t *body, char **digest, json_t **platforms)
+static void resolve_image(struct apply *a, const struct resource *desired, char **digest, json_t **platforms)
 {
+	const json_t *body = desired->body;
+	bool hidden = resource_mark_of(desired, "image").hidden;
 	struct image_ref ref = {0};
 	struct err why = {0};
 
@@ -64,9 +66,10 @@ static void resolve_image(struct apply *a, const json_t *body, char **digest, js
 	}
 	if (engine_resolve_image(engine_of(a), a->deadline, &ref, digest, platforms, &why) < 0)
 		say(a,
-		    "image %s could not be accessed on a registry to record its digest (%s): each node will access it "
+		    "image %s could not be accessed on a registry to record its digest%s%s: each node will access it "
 		    "independently, possibly leading to different nodes running different versions",
-		    json_str(body, "image"), why.msg);
+		    hidden ? "(value of a variable)" : json_str(body, "image"), hidden ? "" : ": ",
+		    hidden ? "" : why.msg);
 	image_ref_free(&ref);
 }
 
@@ -113,7 +116,7 @@ static int prepare(struct apply *a, const struct change *c, bool with_image, str
 	if (shape && json_parse(shape, strlen(shape), &w->shape, err) < 0)
 		return -1;
 	if (with_image)
-		resolve_image(a, body, &w->digest, &w->platforms);
+		resolve_image(a, c->desired, &w->digest, &w->platforms);
 	w->overlay = (struct overlay){
 		.name = c->desired->name,
 		.cluster = a->cluster->name,

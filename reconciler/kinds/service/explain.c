@@ -1,5 +1,5 @@
 /* What a change does to the tasks, in one line, and how long that may take. */
-#include "kinds/absent/absent.h"
+#include "kinds/service/handover.h"
 #include "kinds/service/service.h"
 #include "kinds/util.h"
 
@@ -149,73 +149,10 @@ static void block_lost_ports(struct change *c, int64_t tasks)
 		"of them change (moby/moby#41364): write stop-first in the same commit, and start-first in a later one";
 }
 
-/* "11434:11434/tcp" of a service, and "11434/tcp" -> [{"HostPort": "11434"}] of a container that runs. */
-static bool has_port(const json_t *inspect, const char *port)
-{
-	const char *inside, *protocol = strrchr(port, '/');
-	size_t n = strcspn(port, ":"), i;
-	json_t *bindings, *b;
-
-	json_object_foreach (json_path(inspect, "NetworkSettings.Ports"), inside, bindings)
-		json_array_foreach (bindings, i, b) {
-			const char *published = json_str(b, "HostPort");
-			if (published && strlen(published) == n && strncmp(published, port, n) == 0 && protocol &&
-			    str_ends(inside, protocol))
-				return true;
-		}
-	return false;
-}
-
-/* The container that `absent` is to end and that has this port now. Borrowed. */
-static const char *port_holder(const struct observe *o, const struct resource *absent, const char *port)
-{
-	_cleanup_free_ char *why = NULL;
-	_cleanup_json_ json_t *inspects = absent->node ? absent_observed(o->snap, absent, &why) : NULL;
-	json_t *inspect;
-	size_t i;
-
-	json_array_foreach (inspects, i, inspect)
-		if (has_port(inspect, port))
-			return absent_container_name(inspect); /* the snapshot's */
-	return NULL;
-}
-
-/*
- * Docker puts the rules of Swarm's load balancer before those of containers, and says nothing: requests would go to the
- * service at once, whatever it does with them, and the container would be left without any (FACTS C). Looked for where
- * it is known, among what is to be removed: an HAProxy whose port Traefik gets.
- */
-static void block_taken_ports(const struct observe *o, struct arena *a, struct change *c)
-{
-	const json_t *before = c->live ? json_object_get(c->live->body, "ports") : NULL;
-	const char *port;
-	json_t *mode;
-
-	json_object_foreach (json_object_get(c->desired->body, "ports"), port, mode) {
-		if (!str_eq(json_string_value(mode), "ingress") || json_object_get(before, port))
-			continue;
-		for (size_t i = 0; i < resource_count(o->want) && c->state != CHANGE_BLOCKED; i++) {
-			const struct resource *absent = resource_at(o->want, i);
-			bool is_absent = strcmp(absent->kind, "absent") == 0;
-			const char *holder = is_absent ? port_holder(o, absent, port) : NULL;
-			if (!holder)
-				continue;
-			c->state = CHANGE_BLOCKED;
-			c->reason = arena_printf(a,
-						 "Swarm would take port %.*s from container '%s' at once, before its "
-						 "routes are seen to work: first absent/%s, then, in a later commit, "
-						 "the port",
-						 (int)strcspn(port, ":"), port, holder, absent->name);
-		}
-	}
-}
-
 void service_explain(const struct observe *o, struct arena *a, struct change *c)
 {
 	int64_t tasks = task_count(o, c->live);
 
-	if (c->action != ACTION_DELETE)
-		block_taken_ports(o, a, c);
 	switch (c->action) {
 	case ACTION_CREATE:
 		c->effect = explain_create(a, c->desired->body);
@@ -238,6 +175,8 @@ void service_explain(const struct observe *o, struct arena *a, struct change *c)
 	}
 	if (!*c->effect)
 		c->effect = NULL;
+	if (c->desired)
+		handover_explain(o, a, c);
 }
 
 /* How long it may take */

@@ -1,6 +1,7 @@
 #include "kinds/service/service.h"
 
 #include "kinds/kinds.h"
+#include "kinds/service/handover.h"
 #include "kinds/util.h"
 
 #include <string.h>
@@ -165,4 +166,5 @@ const struct kind kind_service = {
 	.explain = service_explain,
 	.apply = service_apply,
 	.patience_ms = service_patience_ms,
+	.gate = handover_gate,
 };

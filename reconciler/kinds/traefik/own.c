@@ -1,9 +1,11 @@
 /* A Traefik that is one of the spec's services: its entrypoints are flags of its command and published ports. */
+#include "kinds/absent/absent.h"
+#include "kinds/service/service.h"
+#include "kinds/traefik/static.h"
 #include "kinds/traefik/traefik.h"
 #include "kinds/util.h"
 
-#include "kinds/traefik/static.h"
-
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -50,6 +52,19 @@ static const char *port_mode(const json_t *body)
 	return str_eq(json_str(body, "endpoint_mode"), "dnsrr") ? "host" : "ingress";
 }
 
+/* What has the port keeps it until this service is there and its routes are seen to work. */
+static bool comes_later(struct decode *d, struct resource *r, const char *port)
+{
+	_cleanup_json_ json_t *services = services_by_name(d->snap);
+	struct absent_holder from;
+
+	if (json_object_get(services, r->name) || !absent_port_holder(d->snap, d->out, port, &from) || from.for_good)
+		return false;
+	resource_note(d->out, r, "port %.*s, which %s '%s' has, follows when the service is there and its routes work",
+		      (int)strcspn(port, ":"), port, from.what, from.name);
+	return true;
+}
+
 static void publish(struct decode *d, struct resource *r, json_t *body, const char *address, struct mark m)
 {
 	const char *port = strrchr(address, ':') + 1, *key;
@@ -61,6 +76,8 @@ static void publish(struct decode *d, struct resource *r, json_t *body, const ch
 		if (str_ends(key, target))
 			return;
 	const char *as = port_mode(body);
+	if (strcmp(as, "ingress") == 0 && comes_later(d, r, mine))
+		return;
 	if (!json_object_get(body, "ports"))
 		json_set(body, "ports", json_object());
 	json_set_str(json_object_get(body, "ports"), mine, as);
@@ -102,4 +119,32 @@ void traefik_own_entrypoints(struct decode *d, const char *service, struct resou
 		publish(d, r, body, address, map->items[i]->key_mark);
 	}
 	resource_mark(d->out, r, "command", map->key_mark);
+}
+
+/* ":11434", "0.0.0.0:11434/tcp" */
+static bool is_at(const char *address, long port)
+{
+	const char *colon = strrchr(address, ':');
+
+	return colon && strtol(colon + 1, NULL, 10) == port && !str_ends(address, "/udp");
+}
+
+char *traefik_entrypoint_of_port(const json_t *body, const char *port)
+{
+	static const char prefix[] = "entrypoints.";
+	_cleanup_json_ json_t *state = static_read_flags(json_object_get(body, "command"));
+	const char *key, *own = strchr(port, ':');
+	json_t *address;
+
+	json_object_foreach (state, key, address)
+		if (own && str_starts(key, prefix) && is_at(json_string_value(address), strtol(own + 1, NULL, 10)))
+			return xstrdup(key + strlen(prefix));
+	return NULL;
+}
+
+bool traefik_has_entrypoint(const json_t *body, const char *name)
+{
+	_cleanup_json_ json_t *state = static_read_flags(json_object_get(body, "command"));
+
+	return static_entrypoint(state, name) != NULL;
 }

@@ -244,6 +244,67 @@ static void test_judge(void **state)
 	}
 }
 
+#define LACKS "entryPoint \\\"ollama\\\" doesn't exist"
+#define PENDING_ROUTER(entrypoints, status, errors)                                                                    \
+	"{\"name\": \"web@swarm\", \"rule\": \"Host(`web.lan`)\", \"entryPoints\": [" entrypoints                        \
+	"], \"status\": \"" status "\", \"error\": [" errors "]}"
+#define NOT_BUILT "{\"serverStatus\": {\"http://10.0.0.3:80\": \"not built\""
+
+/* Before an entrypoint is there: gate.h, route_gate_before. */
+static void test_pending(void **state)
+{
+	static const struct {
+		const char *router, *balancer, *wanted, *pending, *traefik;
+		bool met, waiting;
+		const char *reason;
+	} routes[] = {
+		{PENDING_ROUTER("\"web\", \"ollama\"", "warning", "\"" LACKS "\""), TWO_UP, "[\"web\", \"ollama\"]",
+		 "ollama", NULL, true, false, NULL},
+		{PENDING_ROUTER("\"web\", \"ollama\"", "warning", "\"" LACKS "\", \"no middleware\""), TWO_UP,
+		 "[\"web\", \"ollama\"]", "ollama", NULL, false, true, "is warning"},
+		{PENDING_ROUTER("\"web\", \"ollama\"", "warning", "\"" LACKS "\""), TWO_UP, "[\"web\", \"ollama\"]",
+		 "other", NULL, false, false, "'ollama', which Traefik does not have"},
+		{PENDING_ROUTER("\"web\", \"ollama\"", "warning", "\"" LACKS "\""), TWO_UP, "[\"web\", \"ollama\"]",
+		 NULL, "{\"command\": [\"--entrypoints.ollama.address=:11434\"]}", false, true,
+		 "'ollama', which Traefik does not have yet"},
+		{PENDING_ROUTER("\"web\"", "enabled", ""), TWO_UP, "[\"web\", \"ollama\"]", "ollama", NULL, false, true,
+		 "router of service 'web' as it was"},
+		{PENDING_ROUTER("\"ollama\"", "disabled", "\"" LACKS "\", \"no valid entryPoint for this router\""),
+		 NOT_BUILT ", \"http://10.0.0.4:80\": \"not built\"}, \"loadBalancer\": {\"healthCheck\": {\"path\": "
+			   "\"/ok\"}}}",
+		 "[\"ollama\"]", "ollama", NULL, true, false, NULL},
+		{PENDING_ROUTER("\"ollama\"", "disabled", "\"" LACKS "\", \"no valid entryPoint for this router\""),
+		 NOT_BUILT "}}", "[\"ollama\"]", "ollama", NULL, false, true, "2, servers in Traefik: 1"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
+		_cleanup_json_ json_t *router = parse(routes[i].router), *balancer = parse(routes[i].balancer);
+		_cleanup_json_ json_t *tasks = parse(TWO_TASKS), *entrypoints = parse("[{\"name\": \"web\"}]");
+		_cleanup_json_ json_t *route = parse(route_body), *evidence = parse(SEEN("900"));
+		_cleanup_json_ json_t *traefik = routes[i].traefik ? parse(routes[i].traefik) : NULL;
+		json_set(route, "entrypoints", parse(routes[i].wanted));
+		const struct route_look look = {.service = "web",
+						.route = route,
+						.router = router,
+						.balancer = balancer,
+						.entrypoints = entrypoints,
+						.tasks = tasks,
+						.traefik = traefik,
+						.pending = routes[i].pending,
+						.started = "T0",
+						.wall = 1000};
+		struct gate g = {0};
+		_cleanup_json_ json_t *kept = route_judge(&look, evidence, &g);
+		if (g.waiting && strstr(g.reason, "does not have yet"))
+			assert_true(json_same(kept, evidence)); /* another gate looks at the same servers before */
+		if (g.met != routes[i].met || g.waiting != routes[i].waiting ||
+		    (routes[i].reason && !strstr(g.reason, routes[i].reason)))
+			fail_msg("%zu: met %d waiting %d: %s", i, g.met, g.waiting, g.reason);
+		free(g.reason);
+	}
+}
+
 /* What of the router besides its rule must be as the spec has it. */
 static void test_router(void **state)
 {
@@ -470,6 +531,7 @@ int main(void)
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_judge),
 		cmocka_unit_test(test_missing_entrypoint),
+		cmocka_unit_test(test_pending),
 		cmocka_unit_test(test_replica_addresses),
 		cmocka_unit_test(test_gate),
 		cmocka_unit_test(test_router),

@@ -110,6 +110,79 @@ static void test_evidence_of_gates_that_hold_is_forgotten_at_the_end(void **stat
 	assert_true(is_kept(CHANGE_WAITING));
 }
 
+/* What is left of a failure of that spec, when the service runs well as its spec says now. */
+static json_t *left_of(const char *spec)
+{
+	_cleanup_free_ char *section =
+		xasprintf("{\"service/web\":{\"spec\":\"%s\",\"reason\":\"no such image\",\"at\":1}}", spec);
+	struct safety *s = observed("io.reconcile.state.failed", section);
+	struct resource_set *want = resource_set_new(), *live = resource_set_new();
+	const struct plan_input in = {.cluster = "shop", .want = want, .live = live};
+
+	resource_set_field(want, resource_add(want, "service", "web"), "image", json_string("web:1"), (struct mark){0});
+	resource_add(live, "service", "web")->presence = PRESENT;
+	struct plan *p = plan_make(&in);
+	outcome_settled(s, p, want, live);
+	json_t *left = safety_get(s, "failed", "service/web");
+	plan_free(p);
+	resource_set_free(want);
+	resource_set_free(live);
+	safety_free(s);
+	return left;
+}
+
+/* A second reconciler may be on an older commit, whose spec runs well. */
+static void test_what_another_spec_failed_by_is_past_not_forgotten(void **state)
+{
+	_cleanup_json_ json_t *body = json_pack("{s:s}", "image", "web:1");
+	char hex[65];
+
+	(void)state;
+	fingerprint(body, hex);
+	_cleanup_json_ json_t *of_another = left_of("1"), *its_own = left_of(hex);
+	assert_null(its_own);
+	assert_true(json_bool(of_another, "past"));
+	assert_string_equal(json_str(of_another, "spec"), "1");
+}
+
+/* How often the value counts as written again, after these writes in a row of it, or of another one. */
+static size_t count_reverts(struct safety *s, const char *path, enum why why, const char *const *values)
+{
+	struct resource desired = {.kind = "service", .name = "web", .presence = PRESENT};
+
+	for (int64_t now = 1000; *values; values++, now++) {
+		_cleanup_json_ json_t *value = json_string(*values);
+		struct change c = {.kind = kind_find("service"),
+				   .key = "service/web",
+				   .action = ACTION_UPDATE,
+				   .desired = &desired,
+				   .live = &desired};
+		const struct field_change f = {.path = path, .field = "image", .to = value, .why = why};
+		const struct step_result r = {0};
+		desired.body = json_object();
+		vec_push(&c.fields, f);
+		assert_false(outcome_step(s, &c, &r, now));
+		vec_free(&c.fields);
+		json_decref(desired.body);
+	}
+	_cleanup_json_ json_t *all = safety_get(s, "reverts", "service/web");
+	return json_array_size(json_object_get(json_object_get(all, path), "at"));
+}
+
+/* Without a record of what was applied (WHY_SPEC) the first write of a value is none of its repairs. */
+static void test_a_value_that_is_written_again_is_a_revert(void **state)
+{
+	static const char *const same[] = {"a", "a", "a", NULL}, *const changing[] = {"a", "b", "a", NULL};
+	struct safety *s = observed("io.reconcile.state.gates", "{}");
+
+	(void)state;
+	assert_int_equal(count_reverts(s, "one", WHY_SPEC, same), 2);
+	assert_int_equal(count_reverts(s, "two", WHY_SPEC, changing), 0);
+	assert_int_equal(count_reverts(s, "three", WHY_DRIFT, same), 3);
+	assert_int_equal(count_reverts(s, "four", WHY_DRIFT, changing), 1);
+	safety_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +190,8 @@ int main(void)
 		cmocka_unit_test(test_what_is_to_be_removed_has_failed_still),
 		cmocka_unit_test(test_evidence_of_what_needs_nothing_is_forgotten),
 		cmocka_unit_test(test_evidence_of_gates_that_hold_is_forgotten_at_the_end),
+		cmocka_unit_test(test_what_another_spec_failed_by_is_past_not_forgotten),
+		cmocka_unit_test(test_a_value_that_is_written_again_is_a_revert),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
