@@ -215,9 +215,9 @@ static bool publishes(const struct resource *service, const char *published)
  * A port in Swarm's load balancer that the service gives up, of those that what is kept listens on: nothing else can
  * listen there before. "11434/tcp", malloc'ed; NULL: none.
  */
-static char *port_given_up(const struct decode *d, const struct resource *service, const json_t *seen)
+static char *port_given_up(const struct snapshot *snap, const struct resource *service, const json_t *seen)
 {
-	_cleanup_json_ json_t *services = services_by_name(d->snap);
+	_cleanup_json_ json_t *services = services_by_name(snap);
 	const json_t *p;
 	size_t i;
 
@@ -235,18 +235,22 @@ static char *port_given_up(const struct decode *d, const struct resource *servic
 	return NULL;
 }
 
-/* What serves the old way comes before the new way goes, but for a port that both need. */
+/*
+ * What serves the old way comes before the new way goes, but for a port that both need. A container that publishes it
+ * is started meanwhile, as soon as Docker lets it (start_container); anything else would fail, and comes afterwards.
+ */
 static void come_first(struct decode *d, struct resource *kept, const json_t *seen)
 {
 	static const char *const later[] = {"container", "service", "traefik"};
 
 	for (size_t k = 0; k < resource_count(d->out); k++) {
 		struct resource *r = resource_at(d->out, k);
-		_cleanup_free_ char *port = strcmp(r->kind, "service") == 0 ? port_given_up(d, r, seen) : NULL;
+		_cleanup_free_ char *port = strcmp(r->kind, "service") == 0 ? port_given_up(d->snap, r, seen) : NULL;
 		if (port) {
 			resource_note(d->out, kept, "port %.*s is away from when service/%s gives it up until it runs",
 				      (int)strcspn(port, "/"), port, r->name);
-			resource_ref(d->out, kept, REF_ORDER, (struct mark){0}, "service/%s", r->name);
+			if (json_bool(seen, "listens"))
+				resource_ref(d->out, kept, REF_ORDER, (struct mark){0}, "service/%s", r->name);
 			continue;
 		}
 		for (size_t i = 0; i < ARRAY_SIZE(later); i++)
@@ -330,16 +334,48 @@ static int wait_a_moment(struct apply *a, const char *for_what, struct err *err)
 	return 0;
 }
 
-static int start_container(struct apply *a, struct engine *e, const json_t *was, struct err *err)
+/* The engine's words, of its own allocator and of the kernel. */
+static bool port_is_taken(const struct err *why)
+{
+	return strstr(why->msg, "port is already allocated") || strstr(why->msg, "address already in use");
+}
+
+/* A service of this very plan has a port of it and gives it up. */
+static bool port_comes(const struct apply *a, const char *name)
+{
+	_cleanup_free_ char *doc = document(name);
+	const json_t *seen = snapshot_get(a->snap, doc, NULL);
+	bool comes = false;
+
+	for (size_t i = 0; i < resource_count(a->want) && !comes; i++) {
+		const struct resource *r = resource_at(a->want, i);
+		_cleanup_free_ char *port = strcmp(r->kind, "service") == 0 ? port_given_up(a->snap, r, seen) : NULL;
+		comes = port != NULL;
+	}
+	return comes;
+}
+
+static int start_container(struct apply *a, struct engine *e, const json_t *was, bool waits, struct err *err)
 {
 	const char *name = json_str(was, "name");
 	_cleanup_str_ struct str path = {0};
 
 	engine_escape(name, &path);
-	if (absent_set_restart(a, e, name, json_object_get(was, "restart"), err) < 0 ||
-	    engine_post(e, a->deadline, NULL, NULL, err, "/containers/%s/start", str_cstr(&path)) < 0)
-		return err_wrap(err, "start container %s", name);
-	return 0;
+	if (absent_set_restart(a, e, name, json_object_get(was, "restart"), err) < 0)
+		return -1;
+	for (bool told = false;; told = true) {
+		struct err why = {0};
+		if (engine_post(e, a->deadline, NULL, NULL, &why, "/containers/%s/start", str_cstr(&path)) == 0)
+			return 0;
+		if (!waits || !port_is_taken(&why)) {
+			*err = why;
+			return err_wrap(err, "start container %s", name);
+		}
+		if (!told)
+			a->progress(a->progress_arg, "waiting for its port");
+		if (wait_a_moment(a, "its port to be free", err) < 0)
+			return -1;
+	}
 }
 
 /* What is started again and again did so before: that counts as running. */
@@ -355,8 +391,9 @@ static int check_container(struct apply *a, struct engine *e, const json_t *was,
 		       (long long)json_int(json_object_get(inspect, "State"), "ExitCode", -1));
 }
 
-static int start_containers(struct apply *a, const json_t *kept, struct err *err)
+static int start_containers(struct apply *a, const char *entry, const json_t *kept, struct err *err)
 {
+	bool waits = port_comes(a, entry);
 	const json_t *list = json_object_get(kept, "containers"), *was;
 	struct engine *engine;
 	size_t i;
@@ -364,7 +401,7 @@ static int start_containers(struct apply *a, const json_t *kept, struct err *err
 	if (cluster_engine(a->cluster, json_str(kept, "node"), &engine, err) < 0)
 		return -1;
 	json_array_foreach (list, i, was)
-		if (start_container(a, engine, was, err) < 0)
+		if (start_container(a, engine, was, waits, err) < 0)
 			return -1;
 	if (!clock_sleep(STAYS_MS))
 		return err_set(err, ERR_CANCELLED, "looking whether they stay up: cancelled");
@@ -428,7 +465,7 @@ static int apply(struct apply *a, const struct change *c, struct err *err)
 		return start_service(a, kept, err);
 	if (json_str(kept, "unit"))
 		return start_unit(a, kept, err);
-	return start_containers(a, kept, err);
+	return start_containers(a, c->desired->name, kept, err);
 }
 
 const struct kind kind_kept = {

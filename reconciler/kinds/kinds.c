@@ -9,9 +9,9 @@
  * `engine` in it: a dockerd that restarts answers nobody.
  */
 static const struct kind *const table[] = {
-	&kind_package,   &kind_engine,  &kind_swarm,   &kind_directory, &kind_export, &kind_firewall, &kind_mount,
-	&kind_model,     &kind_node,    &kind_network, &kind_volume,    &kind_config, &kind_secret,   &kind_absent,
-	&kind_service,   &kind_container, &kind_traefik, &kind_route,   &kind_check,  &kind_kept,
+	&kind_package, &kind_engine,    &kind_swarm,   &kind_directory, &kind_export, &kind_firewall, &kind_mount,
+	&kind_model,   &kind_node,      &kind_network, &kind_volume,    &kind_config, &kind_secret,   &kind_absent,
+	&kind_service, &kind_container, &kind_traefik, &kind_route,     &kind_check,  &kind_kept,
 };
 
 const struct kind *const *kinds_all(size_t *n)

@@ -75,8 +75,8 @@ struct resource {
 	 * fingerprint. */
 	VEC(const char *) floating;
 	/*
-	 * Desired: where what a review may not look at stands, by the spec: the name of a secret, which follows from its
-	 * content. Not part of what is approved.
+	 * Desired: where what a review may not look at stands, by the spec: the name of a secret, which follows from
+	 * its content. Not part of what is approved.
 	 */
 	VEC(const char *) unreviewed;
 	bool unseen;       /* desired: a dry run does not look at all of it: what it would be named is not known */

@@ -51,7 +51,8 @@ void plan_value(const struct field_change *f, void (*hash)(const json_t *body, c
 	snprintf(out, PLAN_VALUE_SIZE, "%s", hex);
 }
 
-bool plan_writes_again(const struct field_change *f, const json_t *entry, void (*hash)(const json_t *body, char hex[65]))
+bool plan_writes_again(const struct field_change *f, const json_t *entry,
+		       void (*hash)(const json_t *body, char hex[65]))
 {
 	char value[PLAN_VALUE_SIZE];
 

@@ -224,7 +224,28 @@ as_a_service() { # IMAGE PROVIDER-FLAG
 	t_is "$image as a service: by both" "$(code http://127.0.0.1/index.html) $(code http://127.0.0.1:11434/index.html)" "200 200"
 	t_run reconcile --yes
 	t_like "$image as a service: then nothing is left to do" "$t_status $t_out" '^0 .*No changes'
+	handed_over "$@"
 	docker service rm traefik >/dev/null
+}
+
+# A port of Swarm's load balancer that something under absent has: Traefik gets it when the route, which listens on nothing
+# else, is seen to work. That it then does is for tests/vm, as it needs IP_VS.
+handed_over() { # IMAGE PROVIDER-FLAG
+	docker run -d --name old -p 12345:80 lab/busybox:1 sleep 1000 >/dev/null
+	write_service_spec "$1" "$2" older
+	sed -i -e 's/published: 8080, mode: host }\]/published: 8080, mode: host }, { target: 12345, published: 12345 }]/' \
+		-e '/^  traefik:/,/^  web:/{/endpoint_mode/d}' -e 's/entrypoints: {}/entrypoints: { older: { address: ":12345" } }/' "$spec"
+	printf 'absent:\n  old: { container: old, node: gmktec, after: [route/web] }\n' >>"$spec"
+	t_run reconcile --yes
+	t_like "$1 as a service: a port that something has is not taken at once" "$t_status $t_out" \
+		"^3 .*waiting +service/traefik.*port 12345 comes to it when route/web works"
+	t_ok "$1 as a service: but when each replica has answered" t_retry 60 is_due
+	t_is "$1 as a service: what has it serves meanwhile" "$(docker inspect -f '{{.State.Status}}' old)" running
+	docker rm -f old >/dev/null
+}
+
+is_due() {
+	reconcile --dry-run | grep -q '^  ~ update   service/traefik'
 }
 
 spared() { # IMAGE RULE MESSAGE
@@ -242,7 +263,7 @@ spared() { # IMAGE RULE MESSAGE
 for v in 2 3; do
 	variable=TRAEFIK_V$v
 	if [ -z "${!variable:-}" ]; then
-		t_skip "$variable is not set: real Traefik v$v was not tried" 25
+		t_skip "$variable is not set: real Traefik v$v was not tried" 28
 		continue
 	fi
 	complete "lab/traefik:v$v"

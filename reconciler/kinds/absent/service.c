@@ -153,8 +153,8 @@ static bool holds(const struct snapshot *snap, const struct resource *want, cons
 	out->for_good = true;
 	json_array_foreach (json_path(service, "Endpoint.Ports"), i, p) {
 		const char *protocol = json_str(p, "Protocol");
-		out->known |= str_eq(json_str(p, "PublishMode"), "ingress") && protocol &&
-			      str_ends(port, protocol) && json_int(p, "PublishedPort", 0) == strtoll(port, NULL, 10);
+		out->known |= str_eq(json_str(p, "PublishMode"), "ingress") && protocol && str_ends(port, protocol) &&
+			      json_int(p, "PublishedPort", 0) == strtoll(port, NULL, 10);
 	}
 	return out->known;
 }

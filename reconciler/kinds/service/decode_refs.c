@@ -360,8 +360,8 @@ static void decode_file(struct service_decoder *s, const struct file_kind *k, co
 	file_target(k->dir, target ? target : source, &path);
 	json_set(object_at(s->body, k->field), str_cstr(&path), file_finish(file));
 	if (object->unreviewed.n > 0)
-		vec_push(&s->r->unreviewed, arena_printf(resource_set_arena(s->d->out), "%s[%s].source", k->field,
-							 str_cstr(&path)));
+		vec_push(&s->r->unreviewed,
+			 arena_printf(resource_set_arena(s->d->out), "%s[%s].source", k->field, str_cstr(&path)));
 	struct mark m = item->mark;
 	m.hidden |= resource_mark_of(object, "name").hidden;
 	mark_member(s, k->field, str_cstr(&path), m);

@@ -69,12 +69,10 @@ static const char *why_blocked(struct arena *a, const struct change *c, const ch
 				    "start beside it: first absent/%s, then, in a later commit, the port; in mode "
 				    "ingress one commit does both",
 				    what, entry);
-	return arena_printf(a,
-			    "Swarm would take %s at once, %s: %sfirst absent/%s, then, in a later commit, the port",
-			    what,
-			    updates ? "and no route of the spec listens there"
-				    : "before anything is seen to work behind it",
-			    updates ? "add its entrypoint to the route that serves it, or " : "", entry);
+	return arena_printf(
+		a, "Swarm would take %s at once, %s: %sfirst absent/%s, then, in a later commit, the port", what,
+		updates ? "and no route of the spec listens there" : "before anything is seen to work behind it",
+		updates ? "add its entrypoint to the route that serves it, or " : "", entry);
 }
 
 void handover_explain(const struct observe *o, struct arena *a, struct change *c)
@@ -92,9 +90,12 @@ void handover_explain(const struct observe *o, struct arena *a, struct change *c
 		if (c->reason)
 			c->state = CHANGE_BLOCKED;
 		else if (routes.len)
-			c->effect = arena_printf(a, "%s%s%s comes to it, once %s is seen to work",
-						 c->effect ? c->effect : "", c->effect ? "; " : "",
-						 shown(a, port, &from), str_cstr(&routes));
+			c->effect = arena_printf(
+				a,
+				"%s%s%s comes to it, once %s is seen to work: it refuses connections for a "
+				"moment, until Docker has set up its load balancer",
+				c->effect ? c->effect : "", c->effect ? "; " : "", shown(a, port, &from),
+				str_cstr(&routes));
 	}
 }
 

@@ -245,8 +245,8 @@ static void test_judge(void **state)
 }
 
 #define LACKS "entryPoint \\\"ollama\\\" doesn't exist"
-#define PENDING_ROUTER(entrypoints, status, errors)                                                                    \
-	"{\"name\": \"web@swarm\", \"rule\": \"Host(`web.lan`)\", \"entryPoints\": [" entrypoints                        \
+#define PENDING_ROUTER(entrypoints, status, errors) \
+	"{\"name\": \"web@swarm\", \"rule\": \"Host(`web.lan`)\", \"entryPoints\": [" entrypoints \
 	"], \"status\": \"" status "\", \"error\": [" errors "]}"
 #define NOT_BUILT "{\"serverStatus\": {\"http://10.0.0.3:80\": \"not built\""
 

@@ -252,9 +252,11 @@ static void the_shared_state_is_told(void **state)
 		"'lease': {'holder': 'ff', 'host': 'gmktec', 'pid': 412, 'ttl_s': 30, 'count': 7}, 'applied': "
 		"{'commit': "
 		"'1f2e', 'spec': 'aa', 'at': 20, 'complete': true}, 'failed': {'service/web': {'spec': 'ff', 'reason': "
-		"'service/web: boom', 'at': 30}}, 'reverts': {'service/web': {'labels.team': {'at': [100, 200, 300], 'last': 300}, "
+		"'service/web: boom', 'at': 30}}, 'reverts': {'service/web': {'labels.team': {'at': [100, 200, 300], "
+		"'last': 300}, "
 		"'replicas': "
-		"{'at': [100, 200]}, 'env[A]': {'at': [100, 5000, 9000]}}}, 'gates': {'unmet': {'route/web': true}}}, 'state/lease': "
+		"{'at': [100, 200]}, 'env[A]': {'at': [100, 5000, 9000]}}}, 'gates': {'unmet': {'route/web': true}}}, "
+		"'state/lease': "
 		"{'updated': 1795224490, 'gone': true}}",
 		NULL);
 	const json_t *suspended = json_object_get(doc, "suspended"), *failed = json_object_get(doc, "failed");
