@@ -17,6 +17,7 @@
 #define KEPT "run/kept"
 #define ABSENT_KEY "absent/"
 #define POLL_MS 200
+#define PRUNED_S 5    /* until its tasks have ended, or nearly */
 #define STAYS_MS 1000 /* what fails at its start has done so by then */
 
 static const struct field fields[] = {{"state", 0, NULL}, {"what", 0, NULL}};
@@ -212,21 +213,21 @@ static bool publishes(const struct resource *service, const char *published)
 }
 
 /*
- * A port in Swarm's load balancer that the service gives up, of those that what is kept listens on: nothing else can
- * listen there before. "11434/tcp", malloc'ed; NULL: none.
+ * A port in Swarm's load balancer that the live service gives up (desired NULL: with all the others), of those that
+ * what is kept listens on: nothing else can listen there before. "11434/tcp", malloc'ed; NULL: none.
  */
-static char *port_given_up(const struct snapshot *snap, const struct resource *service, const json_t *seen)
+static char *port_given_up(const json_t *live, const struct resource *desired, const json_t *seen)
 {
-	_cleanup_json_ json_t *services = services_by_name(snap);
 	const json_t *p;
 	size_t i;
 
-	json_array_foreach (json_path(json_object_get(services, service->name), "Endpoint.Ports"), i, p) {
+	json_array_foreach (json_path(live, "Endpoint.Ports"), i, p) {
 		_cleanup_free_ char *published = xasprintf("%lld/%s", (long long)json_int(p, "PublishedPort", 0),
 							   json_str(p, "Protocol") ? json_str(p, "Protocol") : "tcp");
 		bool its = json_bool(seen, "listens") ||
 			   json_object_get(json_object_get(seen, "ports"), published) != NULL;
-		if (its && str_eq(json_str(p, "PublishMode"), "ingress") && !publishes(service, published)) {
+		if (its && str_eq(json_str(p, "PublishMode"), "ingress") &&
+		    !(desired && publishes(desired, published))) {
 			char *port = published;
 			published = NULL;
 			return port;
@@ -242,10 +243,12 @@ static char *port_given_up(const struct snapshot *snap, const struct resource *s
 static void come_first(struct decode *d, struct resource *kept, const json_t *seen)
 {
 	static const char *const later[] = {"container", "service", "traefik"};
+	_cleanup_json_ json_t *services = services_by_name(d->snap);
 
 	for (size_t k = 0; k < resource_count(d->out); k++) {
 		struct resource *r = resource_at(d->out, k);
-		_cleanup_free_ char *port = strcmp(r->kind, "service") == 0 ? port_given_up(d->snap, r, seen) : NULL;
+		const json_t *live = strcmp(r->kind, "service") == 0 ? json_object_get(services, r->name) : NULL;
+		_cleanup_free_ char *port = port_given_up(live, r, seen);
 		if (port) {
 			resource_note(d->out, kept, "port %.*s is away from when service/%s gives it up until it runs",
 				      (int)strcspn(port, "/"), port, r->name);
@@ -317,10 +320,33 @@ static int observe(struct observe *o, struct err *err)
 	return 0;
 }
 
+/* Pruning comes last: with a service that goes, its port comes in the next pass. */
+static void wait_for_pruned(const struct observe *o, struct arena *a, struct change *c, const json_t *seen)
+{
+	_cleanup_json_ json_t *services = services_by_name(o->snap);
+	const char *name;
+	json_t *live;
+
+	json_object_foreach (services, name, live) {
+		bool goes = labels_owned(json_path(live, "Spec.Labels"), o->cluster) &&
+			    !resource_find(o->want, "service", name);
+		_cleanup_free_ char *port = goes ? port_given_up(live, NULL, seen) : NULL;
+		if (!port)
+			continue;
+		c->state = CHANGE_WAITING;
+		c->retry_after_s = PRUNED_S;
+		c->reason = arena_printf(a, "service '%s', which goes, has port %.*s until then", name,
+					 (int)strcspn(port, "/"), port);
+	}
+}
+
 static void explain(const struct observe *o, struct arena *a, struct change *c)
 {
-	(void)o;
+	_cleanup_free_ char *doc = document(c->desired->name);
+
 	c->effect = arena_printf(a, "starts %s again, as before", json_str(c->desired->body, "what"));
+	if (c->state == CHANGE_READY)
+		wait_for_pruned(o, a, c, snapshot_get(o->snap, doc, NULL));
 }
 
 /* ---- apply ---- */
@@ -343,14 +369,16 @@ static bool port_is_taken(const struct err *why)
 /* A service of this very plan has a port of it and gives it up. */
 static bool port_comes(const struct apply *a, const char *name)
 {
+	_cleanup_json_ json_t *services = services_by_name(a->snap);
 	_cleanup_free_ char *doc = document(name);
-	const json_t *seen = snapshot_get(a->snap, doc, NULL);
+	const char *service;
+	json_t *live;
 	bool comes = false;
 
-	for (size_t i = 0; i < resource_count(a->want) && !comes; i++) {
-		const struct resource *r = resource_at(a->want, i);
-		_cleanup_free_ char *port = strcmp(r->kind, "service") == 0 ? port_given_up(a->snap, r, seen) : NULL;
-		comes = port != NULL;
+	json_object_foreach (services, service, live) {
+		const struct resource *r = resource_find(a->want, "service", service);
+		_cleanup_free_ char *port = r ? port_given_up(live, r, snapshot_get(a->snap, doc, NULL)) : NULL;
+		comes |= port != NULL;
 	}
 	return comes;
 }

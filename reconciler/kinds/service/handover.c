@@ -89,7 +89,7 @@ void handover_explain(const struct observe *o, struct arena *a, struct change *c
 		c->reason = why_blocked(a, c, port, &from, &routes);
 		if (c->reason)
 			c->state = CHANGE_BLOCKED;
-		else if (routes.len)
+		else if (routes.len && str_eq(json_string_value(mode), "ingress"))
 			c->effect = arena_printf(
 				a,
 				"%s%s%s comes to it, once %s is seen to work: it refuses connections for a "

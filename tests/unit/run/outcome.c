@@ -1,4 +1,5 @@
 #include "run/outcome.h"
+#include "run/observe.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
