@@ -59,3 +59,13 @@ bool plan_writes_again(const struct field_change *f, const json_t *entry,
 	plan_value(f, hash, value);
 	return str_eq(json_str(entry, "value"), value) && (!f->secret || f->why == WHY_DRIFT);
 }
+
+bool plan_only_repeats(const struct change *c, const json_t *entries, void (*hash)(const json_t *body, char hex[65]))
+{
+	for (size_t i = 0; i < c->fields.n; i++) {
+		const struct field_change *f = &c->fields.v[i];
+		if (f->why != WHY_DRIFT && !plan_writes_again(f, json_object_get(entries, f->path), hash))
+			return false;
+	}
+	return true;
+}

@@ -177,12 +177,13 @@ int64_t plan_contested_since(const json_t *entry)
 static bool hold_contested(struct plan *p, const struct plan_input *in, struct change *c)
 {
 	const json_t *reverts = recorded(in, "reverts", c->key);
+	bool repeats = plan_only_repeats(c, reverts, in->fingerprint);
 
 	for (size_t i = 0; reverts && !is_retried(in, c->key) && i < c->fields.n; i++) {
 		const struct field_change *f = &c->fields.v[i];
 		const json_t *entry = json_object_get(reverts, f->path);
 		int64_t since = plan_contested_since(entry);
-		if (!since || !plan_writes_again(f, entry, in->fingerprint))
+		if (!since || !plan_writes_again(f, entry, in->fingerprint) || (f->why != WHY_DRIFT && !repeats))
 			continue;
 		hold(c, CHANGE_FAILED,
 		     arena_printf(p->arena,

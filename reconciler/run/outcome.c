@@ -133,17 +133,17 @@ static bool is_repair(const struct change *c)
 }
 
 /* A value that is written for the first time is a revert only if it is known that somebody else has taken it away. */
-static void note_write(json_t *paths, const struct field_change *f, bool reverts, int64_t now)
+static void note_write(json_t *paths, const struct field_change *f, bool repair, bool repeat, int64_t now)
 {
 	json_t *entry = json_object_get(paths, f->path), *times;
+	bool reverts = repeat;
 	char value[PLAN_VALUE_SIZE];
 
 	if (!plan_writes_again(f, entry, fingerprint)) {
 		plan_value(f, fingerprint, value);
 		entry = json_pack("{s:s, s:[]}", "value", value, "at");
 		json_set(paths, f->path, entry);
-	} else {
-		reverts = true;
+		reverts = repair;
 	}
 	times = json_object_get(entry, "at");
 	json_set_int(entry, "last", now);
@@ -156,18 +156,19 @@ static void note_write(json_t *paths, const struct field_change *f, bool reverts
 /* Of what is made only its repair counts: it has as many fields as its spec. */
 static void note_writes(struct safety *s, const struct change *c, int64_t now)
 {
-	bool reverts = is_repair(c);
+	bool repair = is_repair(c);
 	json_t *paths;
 
-	if (c->fields.n == 0 || (c->action != ACTION_UPDATE && !reverts))
+	if (c->fields.n == 0 || (c->action != ACTION_UPDATE && !repair))
 		return;
 	paths = safety_get(s, "reverts", c->key);
 	if (!json_is_object(paths)) {
 		json_decref(paths);
 		paths = json_object();
 	}
+	bool repeat = plan_only_repeats(c, paths, fingerprint);
 	for (size_t i = 0; i < c->fields.n; i++)
-		note_write(paths, &c->fields.v[i], reverts, now);
+		note_write(paths, &c->fields.v[i], repair, repeat, now);
 	safety_set(s, "reverts", c->key, paths);
 }
 

@@ -184,6 +184,38 @@ static void test_a_value_that_is_written_again_is_a_revert(void **state)
 	safety_free(s);
 }
 
+/* "loaded: true" is written with each new value of what is loaded: nobody fights over it. */
+static void test_what_goes_with_a_new_value_is_no_revert(void **state)
+{
+	static const char *const values[] = {"1", "2", "3", "4"};
+	struct safety *s = observed("io.reconcile.state.gates", "{}");
+	struct resource desired = {.kind = "service", .name = "web", .presence = PRESENT};
+
+	(void)state;
+	desired.body = json_object();
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+		_cleanup_json_ json_t *value = json_string(values[i]);
+		struct change c = {.kind = kind_find("service"),
+				   .key = "service/web",
+				   .action = ACTION_UPDATE,
+				   .desired = &desired,
+				   .live = &desired};
+		const struct field_change fields[] = {
+			{.path = "daemon", .field = "daemon", .to = value},
+			{.path = "loaded", .field = "loaded", .to = json_true()},
+		};
+		const struct step_result r = {0};
+		for (size_t k = 0; k < ARRAY_SIZE(fields); k++)
+			vec_push(&c.fields, fields[k]);
+		assert_false(outcome_step(s, &c, &r, 1000 + (int64_t)i));
+		vec_free(&c.fields);
+	}
+	_cleanup_json_ json_t *all = safety_get(s, "reverts", "service/web");
+	assert_int_equal(json_array_size(json_object_get(json_object_get(all, "loaded"), "at")), 0);
+	json_decref(desired.body);
+	safety_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +225,7 @@ int main(void)
 		cmocka_unit_test(test_evidence_of_gates_that_hold_is_forgotten_at_the_end),
 		cmocka_unit_test(test_what_another_spec_failed_by_is_past_not_forgotten),
 		cmocka_unit_test(test_a_value_that_is_written_again_is_a_revert),
+		cmocka_unit_test(test_what_goes_with_a_new_value_is_no_revert),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
