@@ -177,7 +177,7 @@ int64_t plan_contested_since(const json_t *entry)
 static bool hold_contested(struct plan *p, const struct plan_input *in, struct change *c)
 {
 	const json_t *reverts = recorded(in, "reverts", c->key);
-	bool repeats = plan_only_repeats(c, reverts, in->fingerprint);
+	bool repeats = reverts && plan_only_repeats(c, reverts, in->fingerprint);
 
 	for (size_t i = 0; reverts && !is_retried(in, c->key) && i < c->fields.n; i++) {
 		const struct field_change *f = &c->fields.v[i];
@@ -201,8 +201,9 @@ static bool hold_contested(struct plan *p, const struct plan_input *in, struct c
 
 bool change_is_destructive(const struct change *c)
 {
-	return c->action == ACTION_DELETE || c->action == ACTION_REMOVE || c->action == ACTION_REPLACE ||
-	       c->disruption == DISRUPTS_REMOVE;
+	bool prunes = c->action == ACTION_DELETE && !c->live->superseded;
+
+	return prunes || c->action == ACTION_REMOVE || c->action == ACTION_REPLACE || c->disruption == DISRUPTS_REMOVE;
 }
 
 static bool hold_unapproved(struct plan *p, const struct plan_input *in, struct change *c)

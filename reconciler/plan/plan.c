@@ -250,7 +250,8 @@ static void plan_prune(struct planner *p, size_t first)
 		if (!k || !k->prunes || !live->owned || live->presence != PRESENT ||
 		    resource_find(p->in->want, live->kind, live->name))
 			continue;
-		struct change c = {.action = ACTION_DELETE, .kind = k, .live = live, .disruption = DISRUPTS_REMOVE};
+		struct change c = {.action = ACTION_DELETE, .kind = k, .live = live};
+		c.disruption = live->superseded ? DISRUPTS_NOTHING : DISRUPTS_REMOVE;
 		c.key = arena_printf(plan->arena, "%s/%s", live->kind, live->name);
 		c.why = json_object_get(p->in->last, c.key) ? WHY_INTENT : WHY_SPEC;
 		if (k->explain)

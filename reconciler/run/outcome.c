@@ -132,21 +132,24 @@ static bool is_repair(const struct change *c)
 	return true;
 }
 
-/* A value that is written for the first time is a revert only if it is known that somebody else has taken it away. */
+/*
+ * A value that is written for the first time is a revert only if it is known that somebody else has taken another one
+ * away. Who fights over the field does not end that by a new value.
+ */
 static void note_write(json_t *paths, const struct field_change *f, bool repair, bool repeat, int64_t now)
 {
 	json_t *entry = json_object_get(paths, f->path), *times;
-	bool reverts = repeat;
+	bool reverts = plan_writes_again(f, entry, fingerprint) ? repeat : repair;
 	char value[PLAN_VALUE_SIZE];
 
-	if (!plan_writes_again(f, entry, fingerprint)) {
-		plan_value(f, fingerprint, value);
-		entry = json_pack("{s:s, s:[]}", "value", value, "at");
+	if (!json_is_array(json_object_get(entry, "at"))) {
+		entry = json_pack("{s:[]}", "at");
 		json_set(paths, f->path, entry);
-		reverts = repair;
 	}
-	times = json_object_get(entry, "at");
+	plan_value(f, fingerprint, value);
+	json_set_str(entry, "value", value);
 	json_set_int(entry, "last", now);
+	times = json_object_get(entry, "at");
 	if (reverts)
 		json_array_append_new(times, json_integer(now));
 	while (json_array_size(times) > REVERTS_KEPT)
