@@ -64,6 +64,8 @@ bool plan_only_repeats(const struct change *c, const json_t *entries, void (*has
 {
 	for (size_t i = 0; i < c->fields.n; i++) {
 		const struct field_change *f = &c->fields.v[i];
+		if (f->why != WHY_DRIFT && !c->kind->adopts)
+			return false;
 		if (f->why != WHY_DRIFT && !plan_writes_again(f, json_object_get(entries, f->path), hash))
 			return false;
 	}

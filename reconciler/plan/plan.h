@@ -119,7 +119,10 @@ int64_t plan_contested_since(const json_t *entry);
  */
 bool plan_writes_again(const struct field_change *f, const json_t *entry,
 		       void (*hash)(const json_t *body, char hex[65]));
-/* All of the change does, or is known to be a repair: it changes nothing for its own sake. entries: by path. */
+/*
+ * All of the change does, or is known to be a repair: it changes nothing for its own sake. entries: by path. Of objects of
+ * Swarm: elsewhere a field may be a state ("loaded"), which one interrupted run after the other brings about again.
+ */
 bool plan_only_repeats(const struct change *c, const json_t *entries, void (*hash)(const json_t *body, char hex[65]));
 #define PLAN_VALUE_SIZE 17 /* with its NUL; enough to tell a few values of one field apart */
 void plan_value(const struct field_change *f, void (*hash)(const json_t *body, char hex[65]),
