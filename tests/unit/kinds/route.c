@@ -203,6 +203,15 @@ static const char route_body[] =
 	"{\"rule\": \"Host(`web.lan`)\", \"entrypoints\": [\"web\"], \"port\": 80, \"check_s\": 13, "
 	"\"health_path\": \"/ok\"}";
 
+/* A look at service web at 1000, of a Traefik that started at T0. */
+static json_t *judge(struct route_look look, const json_t *evidence, struct gate *g)
+{
+	look.service = "web";
+	look.started = "T0";
+	look.wall = 1000;
+	return route_judge(&look, evidence, g);
+}
+
 /* An entrypoint that the spec names and Traefik does not have: waiting would not help. */
 static void test_missing_entrypoint(void **state)
 {
@@ -225,16 +234,13 @@ static void test_judge(void **state)
 		_cleanup_json_ json_t *tasks = parse(looks[i].tasks), *entrypoints = parse("[{\"name\": \"web\"}]");
 		_cleanup_json_ json_t *route = parse(route_body);
 		_cleanup_json_ json_t *evidence = looks[i].evidence ? parse(looks[i].evidence) : NULL;
-		const struct route_look look = {.service = "web",
-						.route = route,
+		const struct route_look look = {.route = route,
 						.router = router,
 						.balancer = balancer,
 						.entrypoints = entrypoints,
-						.tasks = tasks,
-						.started = "T0",
-						.wall = 1000};
+						.tasks = tasks};
 		struct gate g = {0};
-		_cleanup_json_ json_t *kept = route_judge(&look, evidence, &g);
+		_cleanup_json_ json_t *kept = judge(look, evidence, &g);
 		if (g.met != looks[i].met || g.waiting != looks[i].waiting || g.retry_after_s != looks[i].retry_s ||
 		    json_int(kept, "since", 0) != looks[i].since ||
 		    (looks[i].reason && !strstr(g.reason, looks[i].reason)))
@@ -284,18 +290,15 @@ static void test_pending(void **state)
 		_cleanup_json_ json_t *route = parse(route_body), *evidence = parse(SEEN("900"));
 		_cleanup_json_ json_t *traefik = routes[i].traefik ? parse(routes[i].traefik) : NULL;
 		json_set(route, "entrypoints", parse(routes[i].wanted));
-		const struct route_look look = {.service = "web",
-						.route = route,
+		const struct route_look look = {.route = route,
 						.router = router,
 						.balancer = balancer,
 						.entrypoints = entrypoints,
 						.tasks = tasks,
 						.traefik = traefik,
-						.pending = routes[i].pending,
-						.started = "T0",
-						.wall = 1000};
+						.pending = routes[i].pending};
 		struct gate g = {0};
-		_cleanup_json_ json_t *kept = route_judge(&look, evidence, &g);
+		_cleanup_json_ json_t *kept = judge(look, evidence, &g);
 		if (g.waiting && strstr(g.reason, "does not have yet"))
 			assert_true(json_same(kept, evidence)); /* another gate looks at the same servers before */
 		if (g.met != routes[i].met || g.waiting != routes[i].waiting ||
@@ -341,15 +344,12 @@ static void test_router(void **state)
 		json_object_update(router, more);
 		json_object_update(route, wanted);
 		json_object_update(json_array_get(entrypoints, 0), e);
-		const struct route_look look = {.service = "web",
-						.route = route,
+		const struct route_look look = {.route = route,
 						.router = router,
 						.balancer = balancer,
 						.entrypoints = entrypoints,
-						.tasks = tasks,
-						.started = "T0",
-						.wall = 1000};
-		json_decref(route_judge(&look, NULL, &g));
+						.tasks = tasks};
+		json_decref(judge(look, NULL, &g));
 		if ((strstr(g.reason, "router of service 'web' as it was") == NULL) != routers[i].current)
 			fail_msg("%zu: %s", i, g.reason);
 		free(g.reason);
