@@ -75,14 +75,18 @@ void resources_settle(struct resource_set *want, const struct resource_set *live
 	}
 }
 
+static void drop(json_t *body, const char *const *paths, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		settle_field(body, NULL, paths[i]);
+}
+
 json_t *resource_own_body(const struct resource *desired)
 {
 	json_t *own = json_deep_copy(desired->body);
 
-	for (size_t i = 0; i < desired->ignore.n; i++)
-		settle_field(own, NULL, desired->ignore.v[i]);
-	for (size_t i = 0; i < desired->floating.n; i++)
-		settle_field(own, NULL, desired->floating.v[i]);
+	drop(own, desired->ignore.v, desired->ignore.n);
+	drop(own, desired->floating.v, desired->floating.n);
 	return own;
 }
 
@@ -90,8 +94,7 @@ json_t *resource_reviewed_body(const struct resource *desired)
 {
 	json_t *reviewed = json_deep_copy(desired->body);
 
-	for (size_t i = 0; i < desired->unreviewed.n; i++)
-		settle_field(reviewed, NULL, desired->unreviewed.v[i]);
+	drop(reviewed, desired->unreviewed.v, desired->unreviewed.n);
 	return reviewed;
 }
 

@@ -10,6 +10,17 @@ void plan_fingerprint(const struct resource *desired, void (*hash)(const json_t 
 	hash(own, hex);
 }
 
+bool plan_is_of_spec(const json_t *record, const struct resource *desired,
+		     void (*hash)(const json_t *body, char hex[65]))
+{
+	char hex[65];
+
+	if (!json_str(record, "spec") || !desired)
+		return false;
+	plan_fingerprint(desired, hash, hex);
+	return str_eq(json_str(record, "spec"), hex);
+}
+
 json_t *plan_report(const struct resource *desired, void (*hash)(const json_t *body, char hex[65]))
 {
 	_cleanup_json_ json_t *own = resource_own_body(desired);

@@ -109,17 +109,6 @@ static void note_suspended(struct plan *p, const struct plan_input *in)
 
 /* Failed before */
 
-static bool is_spec(const struct plan_input *in, const json_t *record, const struct resource *desired)
-{
-	const char *spec = json_str(record, "spec");
-	char hex[65];
-
-	if (!spec || !desired)
-		return false;
-	plan_fingerprint(desired, in->fingerprint, hex);
-	return strcmp(spec, hex) == 0;
-}
-
 static const char *retry_text(struct plan *p, const struct change *c)
 {
 	return arena_printf(p->arena,
@@ -133,7 +122,7 @@ static bool hold_failed(struct plan *p, const struct plan_input *in, struct chan
 	const json_t *failed = recorded(in, "failed", c->key);
 	const char *reason = json_str(failed, "reason");
 
-	if (!failed || is_retried(in, c->key) || !is_spec(in, failed, c->desired))
+	if (!failed || is_retried(in, c->key) || !plan_is_of_spec(failed, c->desired, in->fingerprint))
 		return false;
 	hold(c, CHANGE_FAILED,
 	     arena_printf(p->arena, "this spec failed on %s: %s\n%s", time_text(p->arena, json_int(failed, "at", 0)),
@@ -147,7 +136,7 @@ static bool hold_attempted(struct plan *p, const struct plan_input *in, struct c
 	const json_t *attempt = recorded(in, "attempts", c->key);
 
 	if (!attempt || !c->live || !c->live->rolled_back || is_retried(in, c->key) ||
-	    !is_spec(in, attempt, c->desired))
+	    !plan_is_of_spec(attempt, c->desired, in->fingerprint))
 		return false;
 	/* What was undone may be an earlier write: this one was then never made. */
 	if (c->live->rolled_back_at && c->live->rolled_back_at < json_int(attempt, "at", 0))

@@ -103,6 +103,9 @@ void plan_fingerprint(const struct resource *desired, void (*hash)(const json_t 
 json_t *plan_report(const struct resource *desired, void (*hash)(const json_t *body, char hex[65]));
 /* For the section `hidden`: ["<path>", …]; new reference, NULL: none. */
 json_t *plan_hidden(const struct resource *desired);
+/* Whether a record {"spec": "<fingerprint>"} of the sections failed and attempts is of the desired resource's spec. */
+bool plan_is_of_spec(const json_t *record, const struct resource *desired,
+		     void (*hash)(const json_t *body, char hex[65]));
 /* What is approved: action, desired and live body, without the names of secrets that only an apply may look at. */
 void plan_change_fingerprint(const struct change *c, void (*hash)(const json_t *body, char hex[65]), char hex[65]);
 
@@ -120,8 +123,8 @@ int64_t plan_contested_since(const json_t *entry);
 bool plan_writes_again(const struct field_change *f, const json_t *entry,
 		       void (*hash)(const json_t *body, char hex[65]));
 /*
- * All of the change does, or is known to be a repair: it changes nothing for its own sake. entries: by path. Of objects of
- * Swarm: elsewhere a field may be a state ("loaded"), which one interrupted run after the other brings about again.
+ * All of the change does, or is known to be a repair: it changes nothing for its own sake. entries: by path. Of objects
+ * of Swarm: elsewhere a field may be a state ("loaded"), which one interrupted run after the other brings about again.
  */
 bool plan_only_repeats(const struct change *c, const json_t *entries, void (*hash)(const json_t *body, char hex[65]));
 #define PLAN_VALUE_SIZE 17 /* with its NUL; enough to tell a few values of one field apart */

@@ -212,14 +212,6 @@ bool outcome_step(struct safety *s, const struct change *c, const struct step_re
 	return true;
 }
 
-static bool is_of(const json_t *record, const struct resource *desired)
-{
-	char hex[65];
-
-	plan_fingerprint(desired, fingerprint, hex);
-	return str_eq(json_str(record, "spec"), hex);
-}
-
 /*
  * It runs, and as its spec says, or is gone with its spec: whatever was known against it is over. What is known against
  * another spec of it is past and remembered: a reconciler that is on that one's commit must not try it again.
@@ -236,7 +228,7 @@ static void forget_healthy(struct safety *s, const char *section, const struct p
 		bool runs = r && r->presence == PRESENT && !r->trouble;
 		if (plan_mentions(p, key) || (desired && !runs))
 			continue;
-		if (!desired || is_of(record, desired)) {
+		if (!desired || plan_is_of_spec(record, desired, fingerprint)) {
 			safety_set(s, section, key, NULL);
 		} else if (json_is_object(record) && !json_bool(record, "past")) {
 			json_set_bool(record, "past", true);
