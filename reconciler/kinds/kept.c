@@ -75,22 +75,6 @@ static bool is_back(const json_t *inspect, const json_t *was)
 	       json_same(json_path(inspect, "HostConfig.RestartPolicy"), json_object_get(was, "restart"));
 }
 
-static void see_ports(const json_t *inspect, struct seen *seen)
-{
-	const json_t *host = json_object_get(inspect, "HostConfig");
-	const char *inside;
-	json_t *bindings, *b;
-	size_t i;
-
-	json_object_foreach (json_object_get(host, "PortBindings"), inside, bindings)
-		json_array_foreach (bindings, i, b) {
-			const char *published = json_str(b, "HostPort"), *protocol = strrchr(inside, '/');
-			_cleanup_free_ char *port = xasprintf("%s%s", published ? published : "", protocol);
-			json_set_bool(seen->ports, port, true);
-		}
-	seen->listens |= str_eq(json_str(host, "NetworkMode"), "host") && absent_is_haproxy(inspect);
-}
-
 static int look_at_containers(struct cluster *c, int64_t deadline, const json_t *kept, struct seen *seen,
 			      struct err *err)
 {
@@ -109,7 +93,8 @@ static int look_at_containers(struct cluster *c, int64_t deadline, const json_t 
 			seen->state = "removed";
 			return 0;
 		}
-		see_ports(inspect, seen);
+		ports_add_bindings(json_path(inspect, "HostConfig.PortBindings"), seen->ports);
+		seen->listens |= absent_listens_itself(inspect);
 		if (!is_back(inspect, was))
 			seen->state = "stopped";
 	}
@@ -205,7 +190,7 @@ static bool publishes(const struct resource *service, const char *published)
 	json_t *mode;
 
 	json_object_foreach (json_object_get(service->body, "ports"), key, mode) {
-		_cleanup_free_ char *one = xasprintf("%.*s%s", (int)strcspn(key, ":"), key, strrchr(key, '/'));
+		_cleanup_free_ char *one = port_published(key);
 		if (strcmp(one, published) == 0)
 			return true;
 	}
@@ -222,16 +207,12 @@ static char *port_given_up(const json_t *live, const struct resource *desired, c
 	size_t i;
 
 	json_array_foreach (json_path(live, "Endpoint.Ports"), i, p) {
-		_cleanup_free_ char *published = xasprintf("%lld/%s", (long long)json_int(p, "PublishedPort", 0),
-							   json_str(p, "Protocol") ? json_str(p, "Protocol") : "tcp");
-		bool its = json_bool(seen, "listens") ||
-			   json_object_get(json_object_get(seen, "ports"), published) != NULL;
-		if (its && str_eq(json_str(p, "PublishMode"), "ingress") &&
-		    !(desired && publishes(desired, published))) {
-			char *port = published;
-			published = NULL;
+		char *port = port_of_ingress(p);
+		bool its =
+			port && (json_bool(seen, "listens") || json_object_get(json_object_get(seen, "ports"), port));
+		if (its && !(desired && publishes(desired, port)))
 			return port;
-		}
+		free(port);
 	}
 	return NULL;
 }

@@ -194,24 +194,6 @@ static int observe(struct observe *o, struct err *err)
 	return 0;
 }
 
-/* ---- ports ---- */
-
-bool absent_port_holder(const struct snapshot *snap, const struct resource_set *want, const char *port,
-			struct absent_holder *out)
-{
-	bool found = false;
-
-	for (size_t i = 0; i < resource_count(want) && !(found && out->known); i++) {
-		struct absent_holder one = {.absent = resource_at(want, i)};
-		if (strcmp(one.absent->kind, "absent") != 0 ||
-		    !absent_form_of(one.absent->body)->holds(snap, one.absent, port, &one))
-			continue;
-		*out = one;
-		found = true;
-	}
-	return found;
-}
-
 /* ---- explain ---- */
 
 const char *absent_shown(const struct resource *want, const char *key)

@@ -25,7 +25,7 @@ struct absent_form {
 	void (*observe)(struct observe *o, struct resource *r, const struct resource *want);
 	void (*explain)(const struct observe *o, struct arena *a, struct change *c);
 	int (*apply)(struct apply *a, const struct change *c, struct err *err) MUST_CHECK;
-	/* Fills what, name, known and for_good; false: it has not the port. */
+	/* Fills what, name, known and for_good; false: it has not the port, "11434/tcp". */
 	bool (*holds)(const struct snapshot *snap, const struct resource *want, const char *port,
 		      struct absent_holder *out);
 };
@@ -62,9 +62,20 @@ const char *absent_container_name(const json_t *inspect); /* "?" */
 /* Its process is HAProxy's, as far as its command tells. */
 bool absent_is_haproxy(const json_t *inspect);
 
+/* "11434/tcp" of "11434:80/tcp", a key of a service's ports. malloc'ed. */
+char *port_published(const char *key);
+/* The same of a member of a live service's Endpoint.Ports. malloc'ed; NULL: it is not in Swarm's load balancer. */
+char *port_of_ingress(const json_t *port);
+/* Adds a container's, {"80/tcp": [{"HostPort": "11434"}]}, to {"11434/tcp": true}. */
+void ports_add_bindings(const json_t *bindings, json_t *ports);
+/* An HAProxy on its host's network: what it listens on is in its own configuration. */
+bool absent_listens_itself(const json_t *inspect);
+/* The hook holds of containers. */
+bool absent_containers_hold(const struct snapshot *snap, const struct resource *want, const char *port,
+			    struct absent_holder *out);
 /*
- * Which of the entries in want has the port ("11434:11434/tcp": published, own and protocol, as in a service's body).
- * false: none of which it is known. What it points to is the snapshot's and the set's.
+ * Which of the entries in want has the published port ("11434/tcp"). false: none of which it is known. What it points
+ * to is the snapshot's and the set's.
  */
 bool absent_port_holder(const struct snapshot *snap, const struct resource_set *want, const char *port,
 			struct absent_holder *out);

@@ -358,49 +358,6 @@ static void observe(struct observe *o, struct resource *r, const struct resource
 	}
 }
 
-/* ---- ports ---- */
-
-/* "11434:11434/tcp" of a service, and "11434/tcp" -> [{"HostPort": "11434"}] of a container that runs. */
-static bool has_port(const json_t *inspect, const char *port)
-{
-	const char *inside, *protocol = strrchr(port, '/');
-	size_t n = strcspn(port, ":"), i;
-	json_t *bindings, *b;
-
-	json_object_foreach (json_path(inspect, "NetworkSettings.Ports"), inside, bindings)
-		json_array_foreach (bindings, i, b) {
-			const char *published = json_str(b, "HostPort");
-			if (published && strlen(published) == n && strncmp(published, port, n) == 0 && protocol &&
-			    str_ends(inside, protocol))
-				return true;
-		}
-	return false;
-}
-
-static bool may_have_port(const json_t *inspect)
-{
-	return json_bool(json_object_get(inspect, "State"), "Running") && absent_is_haproxy(inspect) &&
-	       str_eq(json_str(json_object_get(inspect, "HostConfig"), "NetworkMode"), "host");
-}
-
-static bool holds(const struct snapshot *snap, const struct resource *want, const char *port, struct absent_holder *out)
-{
-	_cleanup_free_ char *why = NULL;
-	_cleanup_json_ json_t *inspects = absent_observed(snap, want, &why);
-	const json_t *inspect;
-	size_t i;
-
-	out->what = "container";
-	json_array_foreach (inspects, i, inspect) {
-		bool known = has_port(inspect, port);
-		if (!known && (out->name || !may_have_port(inspect)))
-			continue;
-		out->name = absent_container_name(inspect); /* the snapshot's */
-		out->known |= known;
-	}
-	return out->name != NULL;
-}
-
 /* ---- explain ---- */
 
 /* What ends it; HAProxy's own soft stop lets its connections finish (management.txt, 4). */
@@ -695,7 +652,7 @@ const struct absent_form absent_container = {
 	.observe = observe,
 	.explain = explain,
 	.apply = apply,
-	.holds = holds,
+	.holds = absent_containers_hold,
 };
 
 const struct absent_form absent_compose = {
@@ -706,5 +663,5 @@ const struct absent_form absent_compose = {
 	.observe = observe,
 	.explain = explain,
 	.apply = apply,
-	.holds = holds,
+	.holds = absent_containers_hold,
 };

@@ -4,7 +4,6 @@
 #include "kinds/util.h"
 #include "sys/clock.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* A global service has no count: no node has this id, so its tasks end, and taking it away brings them back. */
@@ -152,9 +151,8 @@ static bool holds(const struct snapshot *snap, const struct resource *want, cons
 	out->name = absent_shown(want, "service");
 	out->for_good = true;
 	json_array_foreach (json_path(service, "Endpoint.Ports"), i, p) {
-		const char *protocol = json_str(p, "Protocol");
-		out->known |= str_eq(json_str(p, "PublishMode"), "ingress") && protocol && str_ends(port, protocol) &&
-			      json_int(p, "PublishedPort", 0) == strtoll(port, NULL, 10);
+		_cleanup_free_ char *its = port_of_ingress(p);
+		out->known |= str_eq(its, port);
 	}
 	return out->known;
 }

@@ -275,8 +275,7 @@ static const json_t *find_entrypoint(const struct look *l, const char *name)
 static bool comes_later(const struct look *l, const char *address)
 {
 	const char *port = strrchr(address, ':');
-	_cleanup_free_ char *published =
-		xasprintf("%.*s:%ld/tcp", (int)strspn(port + 1, "0123456789"), port + 1, strtol(port + 1, NULL, 10));
+	_cleanup_free_ char *published = xasprintf("%ld/tcp", strtol(port + 1, NULL, 10));
 	struct absent_holder from;
 
 	return absent_port_holder(l->a->snap, l->a->want, published, &from);

@@ -12,8 +12,9 @@ static bool is_handed_over(const struct snapshot *snap, const struct resource_se
 			   const char *port, struct absent_holder *from)
 {
 	const json_t *before = c->live ? json_object_get(c->live->body, "ports") : NULL;
+	_cleanup_free_ char *published = port_published(port);
 
-	return !json_object_get(before, port) && absent_port_holder(snap, want, port, from);
+	return !json_object_get(before, port) && absent_port_holder(snap, want, published, from);
 }
 
 /* Whether requests to the port are this route's: it names the entrypoint, or none, which are all. */

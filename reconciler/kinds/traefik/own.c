@@ -56,9 +56,11 @@ static const char *port_mode(const json_t *body)
 static bool comes_later(struct decode *d, struct resource *r, const char *port)
 {
 	_cleanup_json_ json_t *services = services_by_name(d->snap);
+	_cleanup_free_ char *published = port_published(port);
 	struct absent_holder from;
 
-	if (json_object_get(services, r->name) || !absent_port_holder(d->snap, d->out, port, &from) || from.for_good)
+	if (json_object_get(services, r->name) || !absent_port_holder(d->snap, d->out, published, &from) ||
+	    from.for_good)
 		return false;
 	resource_note(d->out, r, "port %.*s, which %s '%s' has, follows when the service is there and its routes work",
 		      (int)strcspn(port, ":"), port, from.what, from.name);
