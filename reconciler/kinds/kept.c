@@ -129,7 +129,7 @@ static int look_at_unit(struct cluster *c, int64_t deadline, const json_t *kept,
 	unit_state_read(look, &buf, &u);
 	bool back = u.active && (u.enabled || !json_bool(kept, "enabled"));
 	seen->state = !u.there ? "removed" : back ? "running" : "stopped";
-	seen->listens = strcmp(u.program, "haproxy") == 0;
+	seen->listens = json_bool(kept, "haproxy");
 	return 0;
 }
 

@@ -88,7 +88,12 @@ static void decode(struct decode *d, struct resource *r, const struct snode *n)
 	json_object_del(r->body, "keep"); /* it stays */
 }
 
-/* {"id", "node", "unit", "enabled"} */
+static bool is_haproxy(const struct unit_state *u)
+{
+	return strcmp(u->program, "haproxy") == 0;
+}
+
+/* {"id", "node", "unit", "enabled", "haproxy", "triggers"}; what its process is, a stopped unit does not tell. */
 static const char *way_back(struct arena *a, const struct resource *want, const struct unit_state *u)
 {
 	_cleanup_json_ json_t *back = json_object();
@@ -98,6 +103,8 @@ static const char *way_back(struct arena *a, const struct resource *want, const 
 	json_set_str(back, "node", want->node);
 	json_set_str(back, "unit", json_str(want->body, "unit"));
 	json_set_bool(back, "enabled", u->enabled);
+	if (is_haproxy(u))
+		json_set_bool(back, "haproxy", true);
 	if (*u->triggers)
 		json_set_str(back, "triggers", u->triggers);
 	json_canonical(back, &text);
@@ -122,11 +129,6 @@ static void observe(struct observe *o, struct resource *r, const struct resource
 	absent_set_live(o, r, want, u.active ? "running" : "stopped", u.enabled ? "enabled" : NULL);
 	if (u.active)
 		r->way_back = way_back(arena, want, &u);
-}
-
-static bool is_haproxy(const struct unit_state *u)
-{
-	return strcmp(u->program, "haproxy") == 0;
 }
 
 /* What it listens on is in its own configuration. */
