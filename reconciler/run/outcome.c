@@ -93,6 +93,24 @@ static void forget_way_back(struct safety *s, const struct change *c)
 		forget(s, KEPT, key);
 }
 
+/* Until a write has ended nobody knows which value was written last; a run may be killed before it can say. */
+static void begin_writes(struct safety *s, const struct change *c)
+{
+	json_t *paths = safety_get(s, "reverts", c->key);
+	bool other = false;
+
+	for (size_t i = 0; i < c->fields.n; i++) {
+		const struct field_change *f = &c->fields.v[i];
+		json_t *entry = json_object_get(paths, f->path);
+		if (entry && !plan_writes_again(f, entry, fingerprint) && json_object_del(entry, "value") == 0)
+			other = true;
+	}
+	if (other)
+		safety_set(s, "reverts", c->key, paths);
+	else
+		json_decref(paths);
+}
+
 void outcome_begun(struct safety *s, const struct plan *p, int64_t now)
 {
 	for (size_t i = 0; i < p->changes.n; i++) {
@@ -103,6 +121,7 @@ void outcome_begun(struct safety *s, const struct plan *p, int64_t now)
 		if (is_gate(c))
 			set_unmet(s, c->key, true);
 		note_way_back(s, c);
+		begin_writes(s, c);
 		if (c->desired)
 			begin_hiding(s, c);
 		if (!starts_something(c))
