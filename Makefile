@@ -61,10 +61,15 @@ $(BUILD)/%.c.o: %.c
 	$(if $(V),,@echo "  CC   $<")
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-$(BUILD)/%.S.o: %.S schema/cluster.schema.json schema/settings.schema.json schema/stack.schema.json reconciler/host/probe.sh \
-		reconciler/host/relay.pl
+# Descriptions are for editors; to read them would be a third of what a small spec costs.
+$(BUILD)/embedded/%.json: schema/%.json
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(Q)sed '/^ *"description": ".*",$$/d; s/^ *//' $< >$@
+
+$(BUILD)/%.S.o: %.S $(addprefix $(BUILD)/embedded/,cluster.schema.json settings.schema.json stack.schema.json) \
+		reconciler/host/probe.sh reconciler/host/relay.pl
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -Wa,-I$(BUILD) -c -o $@ $<
 
 define library
 $$(call lib_of,$1): $$(call objs_of,$1)

@@ -39,7 +39,7 @@ static void probe_free(struct probe *p)
 /* Only letters that mean nothing to read, printf's %b or a shell stay themselves. */
 static void escape(const char *s, struct str *out)
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-";
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-+=,:@";
 
 	for (; *s; s++) {
 		if (strchr(plain, *s))

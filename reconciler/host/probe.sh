@@ -10,6 +10,14 @@ block() {
 	printf '%s\n%s\n' "${#1}" "$1"
 }
 
+# Into p, without a process where nothing is escaped.
+unescape() {
+	case $1 in
+	*\\*) p=$(printf '%b.' "$1") p=${p%.} ;;
+	*) p=$1 ;;
+	esac
+}
+
 # What could not be looked at; what is not there is no error.
 miss() {
 	case $2 in
@@ -42,10 +50,9 @@ file() {
 # Functions look_NAME print what they see; status 0: that is it, 3: there is no such thing, else the error. Each bounds
 # its own time where something can hang.
 look() {
-	name=${1%% *}
-	p=
-	[ "$name" = "$1" ] || p=$(printf '%b.' "${1#* }")
-	s=$("look_$name" "${p%.}" 2>&1)
+	name=${1%% *} p=
+	[ "$name" = "$1" ] || unescape "${1#* }"
+	s=$("look_$name" "$p" 2>&1)
 	case $? in
 	0) echo 'look ok' ;;
 	3) echo 'look none' && s= ;;
@@ -430,10 +437,9 @@ exports() {
 read -r name </proc/sys/kernel/hostname
 echo "node $name"
 while IFS=' ' read -r what arg; do
-	p=$(printf '%b.' "$arg")
 	case $what in
-	dir) dir "${p%.}" ;;
-	file) file "${p%.}" ;;
+	dir) unescape "$arg" && dir "$p" ;;
+	file) unescape "$arg" && file "$p" ;;
 	look) look "$arg" ;;
 	exports) exports ;;
 	esac

@@ -283,8 +283,7 @@ static int start_workers(struct pool *p, struct worker *workers, struct err *err
 		w->pool = p;
 		w->cluster = *p->o->cluster;
 		w->cluster.node_engines = NULL;
-		if (engine_dup(p->o->cluster->engine, &w->cluster.engine, err) < 0)
-			return -1;
+		w->cluster.engine = engine_dup(p->o->cluster->engine);
 		int rc = pthread_create(&w->thread, NULL, work, w);
 		if (rc != 0) {
 			engine_close(w->cluster.engine);

@@ -279,12 +279,12 @@ static void lease_free(struct lease *l)
 	free(l);
 }
 
-static int dup_without_hooks(const struct engine *e, struct engine **out, struct err *err)
+static struct engine *dup_without_hooks(const struct engine *e)
 {
-	if (engine_dup(e, out, err) < 0)
-		return -1;
-	engine_set_hooks(*out, (struct mutation_hooks){0});
-	return 0;
+	struct engine *copy = engine_dup(e);
+
+	engine_set_hooks(copy, (struct mutation_hooks){0});
+	return copy;
 }
 
 static int lease_new(const struct engine *e, const char *cluster, struct lease **out, struct err *err)
@@ -300,8 +300,9 @@ static int lease_new(const struct engine *e, const char *cluster, struct lease *
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&l->wake, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	if (ttl_from_env(&l->ttl_ms, err) < 0 || holder_self(&l->self, err) < 0 ||
-	    dup_without_hooks(e, &l->writer, err) < 0 || dup_without_hooks(e, &l->checker, err) < 0) {
+	l->writer = dup_without_hooks(e);
+	l->checker = dup_without_hooks(e);
+	if (ttl_from_env(&l->ttl_ms, err) < 0 || holder_self(&l->self, err) < 0) {
 		lease_free(l);
 		return -1;
 	}

@@ -146,8 +146,7 @@ static int open_session(struct pass *p, struct err *err)
 	if (session_open(p->spec, p->o->docker_host, p->o->accept_new_hosts, &p->session, err) < 0)
 		return -1;
 	struct cluster *c = &p->session->cluster;
-	if (safety_new(c->engine, c->name, &p->safety, err) < 0)
-		return -1;
+	p->safety = safety_new(c->engine, c->name);
 	c->hooks = safety_hooks(p->safety);
 	engine_set_hooks(c->engine, c->hooks);
 	for (size_t i = 0; i < c->n_hosts; i++)
@@ -308,8 +307,7 @@ static int observe(struct pass *p, struct err *err)
 			return -1;
 		if (!changed)
 			return 0;
-		if (safety_use_engine(p->safety, p->session->cluster.engine, err) < 0)
-			return -1;
+		safety_use_engine(p->safety, p->session->cluster.engine);
 		snapshot_free(p->snap);
 		p->snap = NULL;
 	}

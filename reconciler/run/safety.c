@@ -28,32 +28,23 @@ struct safety {
 	bool others_at_work;         /* when the sections were observed: somebody held the lease and was not gone */
 };
 
-int safety_use_engine(struct safety *s, const struct engine *e, struct err *err)
+void safety_use_engine(struct safety *s, const struct engine *e)
 {
-	struct engine *own;
-
-	if (engine_dup(e, &own, err) < 0)
-		return -1;
-	engine_set_hooks(own, (struct mutation_hooks){0});
 	engine_close(s->engine);
-	s->engine = own;
-	return 0;
+	s->engine = engine_dup(e);
+	engine_set_hooks(s->engine, (struct mutation_hooks){0});
 }
 
-int safety_new(const struct engine *e, const char *cluster, struct safety **out, struct err *err)
+struct safety *safety_new(const struct engine *e, const char *cluster)
 {
 	struct safety *s = xcalloc(1, sizeof(*s));
 
-	if (safety_use_engine(s, e, err) < 0) {
-		free(s);
-		return -1;
-	}
+	safety_use_engine(s, e);
 	s->cluster = xstrdup(cluster);
 	pthread_mutex_init(&s->lock, NULL);
 	s->sections = json_object();
 	s->pending = json_object();
-	*out = s;
-	return 0;
+	return s;
 }
 
 void safety_free(struct safety *s)

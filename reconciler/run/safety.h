@@ -13,9 +13,9 @@
 
 struct safety;
 /* Keeps a handle of its own to the same engine. */
-int safety_new(const struct engine *e, const char *cluster, struct safety **out, struct err *err) MUST_CHECK;
+struct safety *safety_new(const struct engine *e, const char *cluster);
 /* The shared state is another engine's of the same swarm from now on; not while the lease is held. */
-int safety_use_engine(struct safety *s, const struct engine *e, struct err *err) MUST_CHECK;
+void safety_use_engine(struct safety *s, const struct engine *e);
 /* Gives a lease back that is still held; NULL-safe. */
 void safety_free(struct safety *s);
 

@@ -1,11 +1,12 @@
-/* The schemas, inside the program: what it checks and what editors are given cannot differ. */
+/* The schemas, inside the program: what it checks and what editors are given cannot differ. The build has taken
+ * descriptions out of them (Makefile). */
 	.section .rodata
 
 	.global schema_cluster_text
 	.global schema_cluster_end
 	.type schema_cluster_text, @object
 schema_cluster_text:
-	.incbin "schema/cluster.schema.json"
+	.incbin "embedded/cluster.schema.json"
 schema_cluster_end:
 	.byte 0
 	.size schema_cluster_text, . - schema_cluster_text
@@ -14,7 +15,7 @@ schema_cluster_end:
 	.global schema_settings_end
 	.type schema_settings_text, @object
 schema_settings_text:
-	.incbin "schema/settings.schema.json"
+	.incbin "embedded/settings.schema.json"
 schema_settings_end:
 	.byte 0
 	.size schema_settings_text, . - schema_settings_text
@@ -23,7 +24,7 @@ schema_settings_end:
 	.global schema_stack_end
 	.type schema_stack_text, @object
 schema_stack_text:
-	.incbin "schema/stack.schema.json"
+	.incbin "embedded/stack.schema.json"
 schema_stack_end:
 	.byte 0
 	.size schema_stack_text, . - schema_stack_text

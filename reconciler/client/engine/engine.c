@@ -67,7 +67,7 @@ int engine_open(const struct engine_options *o, struct engine **out, struct err 
 	return 0;
 }
 
-int engine_dup(const struct engine *e, struct engine **out, struct err *err)
+struct engine *engine_dup(const struct engine *e)
 {
 	struct engine *copy = xcalloc(1, sizeof(*copy));
 
@@ -77,12 +77,7 @@ int engine_dup(const struct engine *e, struct engine **out, struct err *err)
 	copy->config_dir = xstrdup(e->config_dir);
 	copy->config = json_deep_copy(e->config);
 	endpoint_copy(&e->at, &copy->at);
-	if (http_new(&copy->http, err) < 0) {
-		engine_close(copy);
-		return -1;
-	}
-	*out = copy;
-	return 0;
+	return copy;
 }
 
 void engine_close(struct engine *e)

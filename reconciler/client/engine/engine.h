@@ -32,8 +32,9 @@ struct engine_options {
  * client does. ssh:// hosts: ERR_UNSUPPORTED without engine_use_ssh.
  */
 int engine_open(const struct engine_options *o, struct engine **out, struct err *err) MUST_CHECK;
-/* Another handle to the same engine, for another thread; shares nothing that changes. The first one is closed last. */
-int engine_dup(const struct engine *e, struct engine **out, struct err *err) MUST_CHECK;
+/* Another handle to the same engine, for another thread; connects to nothing yet, and shares nothing that changes. The
+ * first one is closed last. */
+struct engine *engine_dup(const struct engine *e);
 void engine_close(struct engine *e);
 const char *engine_address(const struct engine *e); /* "unix:///run/docker.sock", for messages */
 

@@ -143,9 +143,9 @@ static int choose_task(struct disrupting *d, struct err *err)
 
 static int prepare(struct disrupting *d, const char *service, struct err *err)
 {
-	if (session_open(d->o->spec, d->o->docker_host, false, &d->session, err) < 0 ||
-	    safety_new(d->session->cluster.engine, d->session->cluster.name, &d->safety, err) < 0)
+	if (session_open(d->o->spec, d->o->docker_host, false, &d->session, err) < 0)
 		return -1;
+	d->safety = safety_new(d->session->cluster.engine, d->session->cluster.name);
 	d->session->cluster.dry_run = true;
 	if (observe_cluster(d->session, d->o->spec, clock_ms() + 4 * CALL_MS, &d->snap, err) < 0 ||
 	    build_resources(d->o->spec, d->snap, &d->want, &d->live, err) < 0 || check_free(d, err) < 0 ||
