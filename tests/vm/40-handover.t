@@ -1,7 +1,8 @@
 #!/bin/bash
 #
 # HAProxy's old address goes over to a Traefik that is a Swarm service, and back, in one commit each, while requests
-# come in through it: real HAProxy, real Traefik, Swarm's own load balancer (which needs IP_VS).
+# come in through it: real HAProxy, real Traefik, Swarm's own load balancer (which needs IP_VS). PART=there is a Traefik
+# that is there already, PART=made one that the same commit makes; without it both are tried.
 
 # shellcheck disable=SC2016 # Traefik's rules have backticks
 # shellcheck source=tests/e2e/lib.sh
@@ -114,6 +115,19 @@ is_served() { # PORT
 	[ "$(code "$1")" = 200 ]
 }
 
+# Each run is killed after the first thing that it changed, one after the other, until there is nothing left to change.
+converges_although_killed() { # TEXT COMMAND...
+	local text=$1 kills=0
+	shift
+	while RECONCILE_KILL_AT=2+ t_run reconcile "$@" --yes --wait --timeout 20m && [ "$t_status" = 137 ] && [ "$kills" -lt 40 ]; do
+		kills=$((kills + 1)) # the first change is the lease
+		t_diag "killed: $(grep -v '^ *$' <<<"$t_out" | tail -n 1)"
+	done
+	t_diag "$kills runs were killed"
+	t_ok "$text: runs were killed on the way" test "$kills" -ge 3
+	converges "$text" "$@"
+}
+
 # An engine that starts something answers late on an emulated processor: a run may end before it has seen all.
 converges() { # TEXT COMMAND...
 	local text=$1
@@ -147,10 +161,10 @@ haproxy_is() {
 	vm gmktec "sudo docker inspect -f '{{.State.Status}}' haproxy"
 }
 
-goes_over() { # TEXT
+goes_over() { # TEXT CONVERGES
 	start_load
 	sleep 2
-	converges "$1: one commit" apply
+	"$2" "$1: one commit" apply
 	sleep 2
 	end_load
 	t_is "$1: HAProxy is stopped" "$(haproxy_is)" exited
@@ -169,38 +183,52 @@ comes_back() { # TEXT
 	t_ok "$1: it has its address again" t_retry 60 is_served 11434
 	t_ok "$1: the address was away once" test "$(turns 11434)" -le 1
 	t_ok "$1: and not for as long as Traefik" test "$(gap 11434)" -lt "$(gap 80)"
+	t_ok "$1: changes are let through again" reconcile resume
 }
 
-# A Traefik that is there gets the address; then one that the same commit makes.
-both_ways() { # TAG PROVIDER-FLAG
-	t_ok "$1: images" "$t_root/tests/lab/images" --to 10.0.0.1:5000 lab/busybox:1 lab/haproxy:1 "lab/traefik:$1"
+haproxy_serves() { # TEXT
+	t_ok "$1: HAProxy starts" start_haproxy
+	t_ok "$1: HAProxy serves" t_retry 60 is_served 11434
+}
+
+there() { # TAG PROVIDER-FLAG
 	write_cluster '[web]'
 	add_traefik "$1" "$2"
 	converges "$1: all of it is made" bootstrap
-	t_ok "$1: HAProxy starts" start_haproxy
+	haproxy_serves "$1"
 	t_ok "$1: Traefik serves" t_retry 60 is_served 80
-	t_ok "$1: HAProxy serves" t_retry 60 is_served 11434
 	write_cluster '[web, old]'
 	add_traefik "$1" "$2"
 	hand_over
 	t_run reconcile apply --dry-run
 	t_like "$1: the plan says when the port goes over" "$t_out" "port 11434.* route/web"
 	t_diag "$t_out"
-	goes_over "$1"
+	goes_over "$1, killed after every step" converges_although_killed
 	comes_back "$1"
+	vm gmktec sudo docker rm -f haproxy >/dev/null
+}
 
+made() { # TAG PROVIDER-FLAG
 	write_cluster '[web]'
 	sed -i '/^    route:/,$d' "$spec"
-	converges "$1: Traefik goes" apply
+	converges "$1: no Traefik is there" bootstrap
+	haproxy_serves "$1, made by the same commit"
 	write_cluster '[old]'
 	add_traefik "$1" "$2"
 	hand_over
 	t_run reconcile apply --dry-run
 	t_like "$1: a new Traefik is made without the port" "$t_out" "port 11434, which container 'haproxy' has, follows"
-	goes_over "$1, made by the same commit"
+	goes_over "$1, made by the same commit" converges
 	vm gmktec sudo docker rm -f haproxy >/dev/null
 }
 
+both() { # TAG PROVIDER-FLAG
+	t_ok "$1: images" "$t_root/tests/lab/images" --to 10.0.0.1:5000 lab/busybox:1 lab/haproxy:1 "lab/traefik:$1"
+	for part in ${PART:-there made}; do
+		"$part" "$1" "$2"
+	done
+}
+
 t_ok "the machine starts" vm start gmktec
-[ -z "${TRAEFIK_V2:-}" ] || both_ways v2 --providers.docker.swarmMode=true
-[ -z "${TRAEFIK_V3:-}" ] || both_ways v3 --providers.swarm=true
+[ -z "${TRAEFIK_V2:-}" ] || both v2 --providers.docker.swarmMode=true
+[ -z "${TRAEFIK_V3:-}" ] || both v3 --providers.swarm=true
