@@ -33,6 +33,25 @@ static const char *const engine_options[] = {
 	"com.docker.network.ipam.serial",
 };
 
+/*
+ * A manager allocates a swarm's network moments after it was made. Until then it
+ * has no driver, options or subnets (moby, daemon/cluster/convert/network.go);
+ * one whose subnet is another's never gets them, and tasks wait for it for ever.
+ */
+#define ALLOCATED_WITHIN_MS 5000
+#define ASK_AGAIN_MS 100
+
+#define NOT_ALLOCATED \
+	"Swarm has not allocated network '%s', and no task starts in it: its subnet may be another network's " \
+	"(docker network rm %s, and choose another)"
+
+static bool is_allocated(const json_t *live)
+{
+	const char *driver = json_str(live, "Driver");
+
+	return !str_eq(json_str(live, "Scope"), "swarm") || (driver && *driver);
+}
+
 static void needs(const struct spec *spec, struct wants *w)
 {
 	(void)spec; /* also without networks in the spec: owned ones are pruned */
@@ -204,10 +223,8 @@ static void observe_body(struct observe *o, struct resource *r, const json_t *li
 				  : json_incref(json_object_get(wanted, "labels"));
 	const struct mark none = {0};
 
-	/* A swarm's network has no driver until a manager has allocated it. */
-	resource_set_field(o->out, r, "driver",
-			   driver && *driver ? json_string(driver) : json_incref(json_object_get(wanted, "driver")),
-			   none);
+	if (driver)
+		resource_set_field(o->out, r, "driver", json_string(driver), none);
 	resource_set_field(o->out, r, "attachable", json_bool(live, "Attachable") ? json_true() : NULL, none);
 	resource_set_field(o->out, r, "internal", json_bool(live, "Internal") ? json_true() : NULL, none);
 	resource_set_field(o->out, r, "enable_ipv6", json_bool(live, "EnableIPv6") ? json_true() : NULL, none);
@@ -242,6 +259,36 @@ static const json_t *find_by_name(const json_t *list, const char *name, const js
 	return found;
 }
 
+static bool awaits_allocation(const struct fetch *f)
+{
+	const struct snode *networks = snode_get(spec_root(f->spec), "networks");
+	const json_t *list = snapshot_get(f->snap, "engine/networks", NULL), *second, *live;
+
+	for (size_t i = 0; i < snode_count(networks); i++) {
+		live = find_by_name(list, section_name(networks->items[i]), &second);
+		if (live && !is_allocated(live))
+			return true;
+	}
+	return false;
+}
+
+static int fetch(struct fetch *f, struct err *err)
+{
+	int64_t until = clock_ms() + ALLOCATED_WITHIN_MS;
+
+	(void)err;
+	while (awaits_allocation(f) && clock_left(until) > 0 && clock_sleep(ASK_AGAIN_MS)) {
+		json_t *list = NULL;
+		struct err why;
+		if (engine_get(f->cluster->engine, f->deadline, &list, &why, "/networks") < 0 || !json_is_array(list)) {
+			json_decref(list);
+			break;
+		}
+		snapshot_put(f->snap, "engine/networks", list);
+	}
+	return 0;
+}
+
 static void observe_network(struct observe *o, const struct resource *want, const json_t *list)
 {
 	struct resource *r = observe_add(o, want);
@@ -254,6 +301,11 @@ static void observe_network(struct observe *o, const struct resource *want, cons
 		r->presence = UNKNOWN;
 		resource_block(o->out, r, "the engine has two networks named '%s', %.12s and %.12s: remove one of them",
 			       name, json_str(live, "Id"), json_str(second, "Id"));
+		return;
+	}
+	if (!is_allocated(live)) {
+		r->presence = UNKNOWN;
+		resource_block(o->out, r, NOT_ALLOCATED, name, name);
 		return;
 	}
 	r->presence = PRESENT;
@@ -392,13 +444,31 @@ static json_t *ipam_of(const json_t *body)
 	return ipam;
 }
 
+static int wait_until_allocated(struct apply *a, const char *id, const char *name, struct err *err)
+{
+	int64_t until = clock_ms() + ALLOCATED_WITHIN_MS;
+
+	for (;;) {
+		_cleanup_json_ json_t *live = NULL;
+		if (engine_get(a->cluster->engine, a->deadline, &live, err, "/networks/%s", id ? id : name) < 0)
+			return err_wrap(err, "looking at the new network '%s'", name);
+		if (is_allocated(live))
+			return 0;
+		if (clock_left(until) == 0)
+			return err_set(err, ERR_FAILED, NOT_ALLOCATED, name, name);
+		if (!clock_sleep(ASK_AGAIN_MS))
+			return err_set(err, ERR_CANCELLED, "network '%s' is made; stopped before Swarm allocated it",
+				       name);
+	}
+}
+
 static int create(struct apply *a, const json_t *body, struct err *err)
 {
-	_cleanup_json_ json_t *q = json_object();
-	const char *driver = json_str(body, "driver");
+	_cleanup_json_ json_t *q = json_object(), *made = NULL;
+	const char *driver = json_str(body, "driver"), *name = json_str(body, "name");
 	struct err why;
 
-	json_set_str(q, "Name", json_str(body, "name"));
+	json_set_str(q, "Name", name);
 	json_set_bool(q, "CheckDuplicate", true);
 	json_set_str(q, "Driver", driver);
 	if (str_eq(driver, "overlay"))
@@ -410,12 +480,12 @@ static int create(struct apply *a, const json_t *body, struct err *err)
 	json_set(q, "Labels", labels_with_owner(json_object_get(body, "labels"), a->cluster->name));
 	if (json_object_get(body, "options"))
 		json_set(q, "Options", json_incref(json_object_get(body, "options")));
-	if (engine_post(a->cluster->engine, a->deadline, q, NULL, &why, "/networks/create") < 0) {
+	if (engine_post(a->cluster->engine, a->deadline, q, &made, &why, "/networks/create") < 0) {
 		*err = why;
 		made_meanwhile(err);
-		return err_wrap(err, "creating network '%s'", json_str(body, "name"));
+		return err_wrap(err, "creating network '%s'", name);
 	}
-	return 0;
+	return wait_until_allocated(a, json_str(made, "Id"), name, err);
 }
 
 /* The engine says so with different statuses: 403 for endpoints on this host, 400 for tasks of the swarm. */
@@ -484,6 +554,7 @@ const struct kind kind_network = {
 	.prunes = true,
 	.adopts = true,
 	.needs = needs,
+	.fetch = fetch,
 	.decode = decode,
 	.observe = observe,
 	.explain = explain,

@@ -33,8 +33,6 @@ static void in_sync(void **state)
 		{"{ attachable: true, internal: true, enable_ipv6: true }",
 		 "{'Name':'n','Id':'01','Driver':'overlay','Attachable':true,'Internal':true,'EnableIPv6':true,"
 		 "'Options':null," DEFAULT_IPAM "," OURS "}"},
-		/* not allocated yet */
-		{"{}", "{'Name':'n','Id':'01','Driver':'','Options':null,'IPAM':{'Driver':'','Config':null}," OURS "}"},
 		{"{ driver_opts: { encrypted: \"\" } }",
 		 "{'Name':'n','Id':'01','Driver':'overlay','Options':{'encrypted':'',"
 		 "'com.docker.network.driver.overlay.vxlanid_list':'4097'}," OURS "}"},
@@ -101,6 +99,20 @@ static void differs(void **state)
 			fail_msg("%s: %s does not differ", cases[i][0], cases[i][2]);
 		assert_true(kind_field(&kind_network, cases[i][2])->flags & FIELD_REPLACES);
 	}
+}
+
+/* A swarm's network that no manager has allocated says nothing of its driver, options and subnets. */
+static void unallocated_is_unknown(void **state)
+{
+	_cleanup_fixture_ struct fixture f = {0};
+
+	(void)state;
+	fixture_load(&f, "networks: { n: { driver_opts: { encrypted: \"\" } } }\n",
+		     "{" MANAGER ",'engine/networks':[{'Name':'n','Id':'01','Scope':'swarm','Driver':'','Options':null,"
+		     "'IPAM':{'Driver':'','Config':null}," OURS "}]}");
+	fixture_run(&f, networks_only);
+	assert_int_equal(live_of(&f, "network/n")->presence, UNKNOWN);
+	expect_text(live_of(&f, "network/n")->blocked, "Swarm has not allocated network 'n'");
 }
 
 static void presence_and_ownership(void **state)
@@ -368,6 +380,7 @@ int main(void)
 		cmocka_unit_test(adopting_writes_nothing),
 		cmocka_unit_test(in_sync),
 		cmocka_unit_test(differs),
+		cmocka_unit_test(unallocated_is_unknown),
 		cmocka_unit_test(presence_and_ownership),
 		cmocka_unit_test(leftovers_of_ours_only),
 		cmocka_unit_test(unknown_without_a_manager),

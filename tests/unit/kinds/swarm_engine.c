@@ -53,6 +53,11 @@ static void look(struct fixture *f, const char *yaml)
 			snapshot_put(f->snap, documents[i][0], j);
 	}
 	snapshot_put(f->snap, "info/m1", json_incref(snapshot_get(f->snap, "engine/info", NULL)));
+	struct cluster cluster = {.name = "c", .engine = engine};
+	struct fetch fetch = {.spec = f->spec, .cluster = &cluster, .snap = f->snap, .deadline = soon()};
+	struct err err = {0};
+	if (kind_network.fetch(&fetch, &err) < 0)
+		fail_msg("%s", err.msg);
 	fixture_run(f, kinds);
 }
 
@@ -225,6 +230,24 @@ static void networks_are_adopted_as_they_are(void **state)
 	}
 }
 
+/* Swarm takes a subnet that another network has, and says nothing: no task would start in the second one. */
+static void network_without_a_subnet_is_told(void **state)
+{
+	static const char spec[] = "networks: { second: { ipam: { config: [{ subnet: 10.71.0.0/24 }] } } }\n";
+	_cleanup_fixture_ struct fixture f = {0}, after = {0};
+	struct err err = {0};
+
+	(void)state;
+	docker("network", "create", "--driver", "overlay", "--subnet", "10.71.0.0/24", "first");
+	look(&f, spec);
+	assert_int_equal(try_change(&f, &kind_network, "network/second", ACTION_CREATE, NULL, &err), -1);
+	expect_text(err.msg, "Swarm has not allocated network 'second'");
+	look(&after, spec);
+	assert_int_equal(live_of(&after, "network/second")->presence, UNKNOWN);
+	docker("network", "rm", "second");
+	docker("network", "rm", "first");
+}
+
 static void network_is_replaced(void **state)
 {
 	_cleanup_fixture_ struct fixture f = {0};
@@ -367,6 +390,7 @@ int main(void)
 		cmocka_unit_test(node_labels_and_availability),
 		cmocka_unit_test(networks_are_read_as_written),
 		cmocka_unit_test(networks_are_adopted_as_they_are),
+		cmocka_unit_test(network_without_a_subnet_is_told),
 		cmocka_unit_test(network_is_replaced),
 		cmocka_unit_test(volumes_are_read_as_written),
 		cmocka_unit_test(configs),
