@@ -1,5 +1,6 @@
 /* Talking to the engine: create, update, remove. */
 #include "kinds/service/converge.h"
+#include "kinds/service/handover.h"
 #include "kinds/service/service.h"
 #include "kinds/util.h"
 
@@ -270,8 +271,14 @@ static int update(struct apply *a, const struct change *c, struct err *err)
 	struct writing w CLEANUP(writing_free);
 	_cleanup_json_ json_t *service = NULL;
 
-	if (prepare(a, c, resolves_image(c), &w, err) < 0 || write_update(a, c, &w, err) < 0 ||
-	    converge_wait(a, c->live->id, starts_tasks(c), &service, err) < 0)
+	if (prepare(a, c, resolves_image(c), &w, err) < 0)
+		return -1;
+	handover_hold(a, c);
+	int rc = write_update(a, c, &w, err);
+	if (rc == 0)
+		rc = converge_wait(a, c->live->id, starts_tasks(c), &service, err);
+	handover_release(a, c);
+	if (rc < 0)
 		return -1;
 	/* This run may have made some of its networks. */
 	add_unknown_networks(engine_of(a), a->deadline, service, w.networks, w.networks);

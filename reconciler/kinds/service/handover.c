@@ -4,6 +4,7 @@
 #include "kinds/route/gate.h"
 #include "kinds/traefik/traefik.h"
 #include "kinds/util.h"
+#include "sys/clock.h"
 
 #include <string.h>
 
@@ -93,10 +94,10 @@ void handover_explain(const struct observe *o, struct arena *a, struct change *c
 		else if (routes.len && str_eq(json_string_value(mode), "ingress"))
 			c->effect = arena_printf(
 				a,
-				"%s%s%s comes to it, once %s is seen to work: it refuses connections for a "
-				"moment, until Docker has set up its load balancer",
+				"%s%s%s comes to it, once %s is seen to work: connections made while Docker "
+				"sets up its load balancer wait for it (iptables on %s drops their refusals)",
 				c->effect ? c->effect : "", c->effect ? "; " : "", shown(a, port, &from),
-				str_cstr(&routes));
+				str_cstr(&routes), from.absent->node);
 	}
 }
 
@@ -137,4 +138,59 @@ int handover_gate(struct apply *a, const struct change *c, bool dry, struct gate
 	if (rc > 0)
 		*g = (struct gate){.met = true};
 	return rc < 0 ? -1 : 0;
+}
+
+/*
+ * Docker directs connections to its load balancer some rules before that knows the task (libnetwork, addLBBackend), and
+ * until then they are refused. Without the refusal a client sends its SYN again, a second later. What is dropped comes
+ * from that load balancer alone, not from who has the port before. $1: the port; $2: for how many seconds at most, for
+ * a run that is killed before release_script.
+ */
+static const char hold_script[] =
+	"set -e\n"
+	"chain=RECONCILE-$1\n"
+	"until=$(date -u -d \"@$(($(date +%s) + $2))\" +%Y-%m-%dT%H:%M:%S)\n"
+	"iptables -w -t raw -N $chain 2>/dev/null || iptables -w -t raw -F $chain\n"
+	"iptables -w -t raw -A $chain -p tcp --sport $1 --tcp-flags RST RST -m time --datestop $until -j DROP\n"
+	"iptables -w -t raw -C PREROUTING -i docker_gwbridge -j $chain 2>/dev/null ||\n"
+	"	iptables -w -t raw -I PREROUTING -i docker_gwbridge -j $chain\n";
+static const char release_script[] = "set -e\n"
+				     "iptables -w -t raw -D PREROUTING -i docker_gwbridge -j RECONCILE-$1\n"
+				     "iptables -w -t raw -F RECONCILE-$1\n"
+				     "iptables -w -t raw -X RECONCILE-$1\n";
+
+#define SCRIPT_MS 30000
+
+/* Without it some connections are refused, which is no reason to leave the port where it is. */
+static void run_script(struct apply *a, const char *node, const char *verb, const char *script, const char *port)
+{
+	_cleanup_free_ char *number = xasprintf("%.*s", (int)strcspn(port, ":/"), port);
+	_cleanup_free_ char *seconds = xasprintf("%lld", (long long)clock_left(a->deadline) / 1000 + 1);
+	const char *const args[] = {number, seconds, NULL};
+	struct host *h = cluster_host(a->cluster, node);
+	struct err err = {0};
+
+	if (h && host_script(h, verb, "rules of iptables", script, args, clock_ms() + SCRIPT_MS, &err) < 0)
+		a->progress(a->progress_arg, "connections to port %s may be refused for a moment: %s", number, err.msg);
+}
+
+static void run_for_ports(struct apply *a, const struct change *c, const char *verb, const char *script)
+{
+	struct absent_holder from;
+	const char *port;
+	json_t *mode;
+
+	json_object_foreach (json_object_get(c->desired->body, "ports"), port, mode)
+		if (is_handed_over(a->snap, a->want, c, port, &from))
+			run_script(a, from.absent->node, verb, script, port);
+}
+
+void handover_hold(struct apply *a, const struct change *c)
+{
+	run_for_ports(a, c, "add", hold_script);
+}
+
+void handover_release(struct apply *a, const struct change *c)
+{
+	run_for_ports(a, c, "remove", release_script);
 }

@@ -14,5 +14,11 @@
 void handover_explain(const struct observe *o, struct arena *a, struct change *c);
 /* Asks the routes; hook gate. */
 int handover_gate(struct apply *a, const struct change *c, bool dry, struct gate *g, struct err *err) MUST_CHECK;
+/*
+ * Around the update: on the node of who has the port now, what Docker refuses while it sets up its load balancer is
+ * dropped, so that clients try again by themselves. Best effort: what fails is told as progress.
+ */
+void handover_hold(struct apply *a, const struct change *c);
+void handover_release(struct apply *a, const struct change *c);
 
 #endif
