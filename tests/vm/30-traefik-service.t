@@ -8,7 +8,7 @@
 . "$(dirname "$0")/../e2e/lib.sh"
 
 [ -n "${TRAEFIK_V2:-}${TRAEFIK_V3:-}" ] || t_skip_all "neither TRAEFIK_V2 nor TRAEFIK_V3 is set: this needs real Traefik"
-t_in_bed --memory 1024
+t_in_bed --memory 1024 --cpus 2
 
 spec=$t_dir/cluster.yaml
 
@@ -118,7 +118,7 @@ as_a_service() { # TAG PROVIDER-FLAG
 	t_ok "$1: start-first: there was a load" test "$requests" -gt 50
 	write_spec "$1" "$2" stop-first ERROR
 	t_run reconcile apply --dry-run
-	t_like "$1: with stop-first it does" "$t_out" '1 task restarts \(stop-first\): none runs meanwhile'
+	t_like "$1: with stop-first it does" "$t_out" '1 task restarts \(stop-first\): Traefik is away for 2 to 5 s'
 	under_load "$1: stop-first"
 	t_ok "$1: stop-first: requests are lost ($failed of $requests)" test "$failed" -gt 0
 	t_run reconcile apply --dry-run --detailed-exitcode

@@ -9,7 +9,7 @@
 . "$(dirname "$0")/../e2e/lib.sh"
 
 [ -n "${TRAEFIK_V2:-}${TRAEFIK_V3:-}" ] || t_skip_all "neither TRAEFIK_V2 nor TRAEFIK_V3 is set: this needs real Traefik"
-t_in_bed --memory 1024
+t_in_bed --memory 1024 --cpus 2
 
 spec=$t_dir/cluster.yaml
 

@@ -12,8 +12,8 @@
 struct absent_holder {
 	const struct resource *absent; /* the entry that is to end it */
 	const char *what, *name;       /* "container", "haproxy"; borrowed */
-	bool known;                    /* false: it may have it, an HAProxy whose ports are its own matter */
-	bool for_good;                 /* a service of Swarm: it has the port as long as it exists */
+	bool known;    /* false: it may have it, an HAProxy whose ports are its own matter, or not seen */
+	bool for_good; /* a service of Swarm: it has the port as long as it exists */
 };
 
 /* One sort of thing that an entry can name. */

@@ -46,6 +46,12 @@ bool absent_containers_hold(const struct snapshot *snap, const struct resource *
 	const json_t *inspect;
 	size_t i;
 
+	if (!inspects) {
+		bool single = json_object_get(want->body, "container");
+		out->what = single ? "container" : "Compose project";
+		out->name = absent_shown(want, single ? "container" : "compose");
+		return true;
+	}
 	out->what = "container";
 	json_array_foreach (inspects, i, inspect) {
 		_cleanup_json_ json_t *ports = json_object();

@@ -140,11 +140,12 @@ static bool holds(const struct snapshot *snap, const struct resource *want, cons
 	const char *why;
 
 	(void)port;
-	unit_state_read(host_look(snap, arena, want->node, "unit", json_str(want->body, "unit"), &why), &buf, &u);
+	const json_t *look = host_look(snap, arena, want->node, "unit", json_str(want->body, "unit"), &why);
+	unit_state_read(look, &buf, &u);
 	arena_free(arena);
 	out->what = "unit";
 	out->name = absent_shown(want, "unit");
-	return u.active && is_haproxy(&u);
+	return !look || (u.active && is_haproxy(&u));
 }
 
 static void explain(const struct observe *o, struct arena *a, struct change *c)

@@ -1,4 +1,5 @@
 /* What a change does to the tasks, in one line, and how long that may take. */
+#include "kinds/absent/absent.h"
 #include "kinds/service/handover.h"
 #include "kinds/service/service.h"
 #include "kinds/util.h"
@@ -90,7 +91,42 @@ static bool starts_first(const struct change *c)
 	return str_eq(json_str(json_object_get(c->desired->body, "update_config"), "order"), "start-first");
 }
 
-static const char *explain_restart(struct arena *a, const struct change *c, int64_t tasks)
+#define NS_PER_MS 1000000
+#define HEALTH_MS 30000 /* until the first check, when nothing else is said (moby, daemon/health.go) */
+
+static int64_t ms_of(const json_t *body, const char *field, const char *member, int64_t fallback)
+{
+	const json_t *v = member ? json_object_get(json_object_get(body, field), member) : json_object_get(body, field);
+	return json_is_integer(v) ? json_integer_value(v) / NS_PER_MS : fallback;
+}
+
+static bool is_traefik(const struct observe *o, const char *service)
+{
+	for (size_t i = 0; i < resource_count(o->want); i++) {
+		const struct resource *r = resource_at(o->want, i);
+		if (str_eq(r->kind, "route") && str_eq(json_str(r->body, "traefik_service"), service))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * As long as measured with v2 and v3. Swarm's load balancer sends a task nobody before its health check, asked for the
+ * first time after an interval, has held.
+ */
+static const char *explain_gap(const struct observe *o, struct arena *a, const struct resource *service)
+{
+	int64_t interval = ms_of(service->body, "healthcheck", "interval", HEALTH_MS) * NS_PER_MS;
+
+	if (!is_traefik(o, service->name))
+		return ": none runs meanwhile";
+	if (!json_object_get(service->body, "healthcheck") || !publishes(json_object_get(service->body, "ports"), NULL))
+		return ": Traefik is away for 2 to 5 s";
+	return arena_printf(a, ": Traefik is away for 2 to 5 s and the %s until its health check is asked",
+			    absent_duration(a, interval));
+}
+
+static const char *explain_restart(const struct observe *o, struct arena *a, const struct change *c, int64_t tasks)
 {
 	const json_t *update = json_object_get(c->desired->body, "update_config");
 	int64_t at_once = json_int(update, "parallelism", 1);
@@ -100,7 +136,7 @@ static const char *explain_restart(struct arena *a, const struct change *c, int6
 	if (tasks == 0)
 		return *scale ? scale + strlen(" and ") : "no task runs that could restart";
 	if (!starts_first(c) && tasks > 0 && (at_once == 0 || at_once >= tasks))
-		gap = ": none runs meanwhile";
+		gap = explain_gap(o, a, c->desired);
 	else if (!starts_first(c) && ports_change(c))
 		gap = ": its published ports are away while the last one restarts";
 	if (tasks == 1)
@@ -112,7 +148,7 @@ static const char *explain_restart(struct arena *a, const struct change *c, int6
 	return arena_printf(a, "%lld tasks restart %s (%s)%s%s", (long long)tasks, pace, order, gap, scale);
 }
 
-static const char *explain_update(struct arena *a, struct change *c, int64_t tasks)
+static const char *explain_update(const struct observe *o, struct arena *a, struct change *c, int64_t tasks)
 {
 	if (is_job(c->desired->body)) {
 		c->disruption = DISRUPTS_RESTART;
@@ -120,7 +156,7 @@ static const char *explain_update(struct arena *a, struct change *c, int64_t tas
 	}
 	if (service_restarts(c)) {
 		c->disruption = DISRUPTS_RESTART;
-		return explain_restart(a, c, tasks);
+		return explain_restart(o, a, c, tasks);
 	}
 	if (change_has_field(c, "constraints"))
 		return arena_printf(a, "tasks move away from nodes that do not fit any more%s",
@@ -159,7 +195,7 @@ void service_explain(const struct observe *o, struct arena *a, struct change *c)
 		break;
 	case ACTION_UPDATE:
 	case ACTION_ADOPT:
-		c->effect = explain_update(a, c, tasks);
+		c->effect = explain_update(o, a, c, tasks);
 		block_lost_ports(c, tasks);
 		break;
 	case ACTION_REPLACE:
@@ -181,20 +217,12 @@ void service_explain(const struct observe *o, struct arena *a, struct change *c)
 
 /* How long it may take */
 
-#define NS_PER_MS 1000000
 #define BASE_MS 600000   /* images are pulled */
 #define TASK_MS 30000    /* a task is placed and started */
-#define HEALTH_MS 30000  /* until the first check, when nothing else is said (moby, daemon/health.go) */
-#define HEALTH_RETRIES 3 /* likewise */
+#define HEALTH_RETRIES 3 /* moby, daemon/health.go */
 #define MONITOR_MS 5000  /* swarmkit's default, as the two below */
 #define GRACE_MS 10000
 #define GLOBAL_TASKS 10 /* of a global service; with more nodes the next run goes on waiting */
-
-static int64_t ms_of(const json_t *body, const char *field, const char *member, int64_t fallback)
-{
-	const json_t *v = member ? json_object_get(json_object_get(body, field), member) : json_object_get(body, field);
-	return json_is_integer(v) ? json_integer_value(v) / NS_PER_MS : fallback;
-}
 
 static int64_t task_ms(const json_t *body)
 {

@@ -62,8 +62,8 @@ static bool comes_later(struct decode *d, struct resource *r, const char *port)
 	if (json_object_get(services, r->name) || !absent_port_holder(d->snap, d->out, published, &from) ||
 	    from.for_good)
 		return false;
-	resource_note(d->out, r, "port %.*s, which %s '%s' has, follows when the service is there and its routes work",
-		      (int)strcspn(port, ":"), port, from.what, from.name);
+	resource_note(d->out, r, "port %.*s, which %s '%s' %s, follows when the service is there and its routes work",
+		      (int)strcspn(port, ":"), port, from.what, from.name, from.known ? "has" : "may have");
 	return true;
 }
 
