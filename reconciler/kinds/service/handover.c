@@ -44,6 +44,12 @@ static void list_routes(const struct resource_set *want, const struct resource *
 			str_addf(out, "%sroute/%s", out->len ? ", " : "", resource_at(want, i)->name);
 }
 
+/* In Swarm's load balancer, for the routes of list_routes. */
+static bool comes_with_routes(const json_t *mode, const struct str *routes)
+{
+	return routes->len && str_eq(json_string_value(mode), "ingress");
+}
+
 /* "port 11434 of container 'haproxy'" */
 static const char *shown(struct arena *a, const char *port, const struct absent_holder *from)
 {
@@ -91,7 +97,7 @@ void handover_explain(const struct observe *o, struct arena *a, struct change *c
 		c->reason = why_blocked(a, c, port, &from, &routes);
 		if (c->reason)
 			c->state = CHANGE_BLOCKED;
-		else if (routes.len && str_eq(json_string_value(mode), "ingress"))
+		else if (comes_with_routes(mode, &routes))
 			c->effect = arena_printf(
 				a,
 				"%s%s%s comes to it, once %s is seen to work: connections made while Docker "
@@ -174,15 +180,21 @@ static void run_script(struct apply *a, const char *node, const char *verb, cons
 		a->progress(a->progress_arg, "connections to port %s may be refused for a moment: %s", number, err.msg);
 }
 
+/* What handover_explain tells of: a service that is not the spec's Traefik gets a port without it. */
 static void run_for_ports(struct apply *a, const struct change *c, const char *verb, const char *script)
 {
-	struct absent_holder from;
 	const char *port;
 	json_t *mode;
 
-	json_object_foreach (json_object_get(c->desired->body, "ports"), port, mode)
-		if (is_handed_over(a->snap, a->want, c, port, &from))
+	json_object_foreach (json_object_get(c->desired->body, "ports"), port, mode) {
+		_cleanup_str_ struct str routes = {0};
+		struct absent_holder from;
+		if (!is_handed_over(a->snap, a->want, c, port, &from))
+			continue;
+		list_routes(a->want, c->desired, port, &routes);
+		if (comes_with_routes(mode, &routes))
 			run_script(a, from.absent->node, verb, script, port);
+	}
 }
 
 void handover_hold(struct apply *a, const struct change *c)
