@@ -21,7 +21,7 @@ struct probe {
 	const struct host *host;
 	struct proc *proc; /* NULL: nothing was asked */
 	struct str input;
-	int64_t deadline;
+	int64_t started, deadline;
 	int64_t listen_until;         /* 0: it was listened to, or needs not be */
 	json_t *dirs, *files, *looks; /* arrays of paths, and of looks, in the order asked */
 	bool exports;
@@ -92,6 +92,7 @@ static int ask_host(struct probe *p, bool shared, struct err *err)
 		.argv = c.argv.v,
 		.input = p->input.data,
 		.input_len = p->input.len,
+		.since = p->started,
 		.deadline = p->deadline,
 		.max_output = (json_array_size(p->files) + json_array_size(p->looks) + 16) * 2 * MAX_FILE,
 	};
@@ -104,6 +105,7 @@ int host_probe_start(struct host *h, const struct probe_request *q, int64_t dead
 	struct probe *p = xcalloc(1, sizeof(*p));
 
 	p->host = h;
+	p->started = clock_ms();
 	p->deadline = deadline;
 	p->dirs = ask(&p->input, "dir", q->dirs);
 	p->files = ask(&p->input, "file", q->files);

@@ -35,7 +35,7 @@ enum stage { RUNNING, TERMINATING, KILLED };
 struct proc {
 	char *name;   /* argv[0] */
 	char *target; /* argv in one line, for the trace */
-	int64_t started, deadline, grace_ms;
+	int64_t started, since, deadline, grace_ms;
 	size_t max_output;
 	bool uncancellable;
 	bool keep_stdin;
@@ -229,6 +229,7 @@ int proc_start(const struct proc_options *o, struct proc **out, struct err *err)
 	p->name = xstrdup(o->argv[0]);
 	p->target = join_argv(o->argv);
 	p->started = clock_ms();
+	p->since = o->since ? o->since : p->started;
 	p->deadline = o->deadline;
 	p->grace_ms = o->grace_ms ? o->grace_ms : DEFAULT_GRACE_MS;
 	p->max_output = o->max_output ? o->max_output : DEFAULT_MAX_OUTPUT;
@@ -326,7 +327,7 @@ static void check_end(struct proc *p)
 		if (clock_left(p->deadline) == 0)
 			err_set(&p->failure, ERR_TIMEOUT,
 				"%s: still running at its deadline, after %.1f s; it was ended", p->name,
-				(double)(clock_ms() - p->started) / 1000);
+				(double)(clock_ms() - p->since) / 1000);
 		else if (watches_cancel(p) && cancel_requested())
 			err_set(&p->failure, ERR_CANCELLED, "%s: ended because the run was cancelled", p->name);
 		else

@@ -20,6 +20,7 @@ struct proc_options {
 	const char *input;       /* written to stdin, then end of file; may be NULL */
 	size_t input_len;
 	int64_t deadline;   /* clock.h; required */
+	int64_t since;      /* what the time in a message is counted from; 0: the start */
 	int64_t grace_ms;   /* between SIGTERM and SIGKILL; 0: 2000 */
 	size_t max_output;  /* bytes kept of stdout and of stderr each; 0: 1 MiB. More: ERR_LIMIT, group killed */
 	bool uncancellable; /* goes on after Ctrl-C (a step in flight) */

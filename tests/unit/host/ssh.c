@@ -244,6 +244,13 @@ static int64_t probe_for(struct host *h, int64_t ms, int *rc)
 	return clock_ms() - start;
 }
 
+static double number_after(const char *text, const char *words)
+{
+	const char *at = strstr(text, words);
+
+	return at ? strtod(at + strlen(words), NULL) : -1;
+}
+
 /* Its other end is dead: the host is asked over a new one. What is not there yet is waited for. */
 static void a_connection_that_is_silent(void **state)
 {
@@ -268,7 +275,11 @@ static void a_connection_that_is_silent(void **state)
 	int fd = hold_connection(path);
 	assert_in_range(probe_for(h, 20000, &rc), 3500, 12000);
 	assert_int_equal(rc, 0);
-	close(fd); /* nobody is there, the file is */
+	program("ssh", "#!/bin/sh\nexec sleep 100\n");
+	assert_in_range(probe_for(h, 5000, &rc), 4500, 12000);
+	assert_int_equal(rc, -1);
+	assert_true(number_after(err.msg, "at its deadline, after ") >= 4.9); /* both together */
+	close(fd);                                                            /* nobody is there, the file is */
 	assert_in_range(probe_for(h, 6000, &rc), 5500, 12000);
 	assert_int_equal(rc, -1);
 	assert_int_equal(unlink(path), 0);
