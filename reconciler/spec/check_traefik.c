@@ -403,14 +403,52 @@ static void old_flag(struct checker *c, const struct snode *service)
 	}
 }
 
+static bool text_has(const struct snode *text, const char *what)
+{
+	return snode_scalar(text) && strcasestr(text->text, what);
+}
+
+static bool items_have(const struct snode *list, const char *what)
+{
+	bool found = text_has(list, what);
+
+	for (size_t i = 0; i < snode_count(list); i++)
+		found |= text_has(list->items[i], what);
+	return found;
+}
+
+static bool pairs_have(const struct snode *pairs, const char *key, const char *value)
+{
+	struct pair p;
+	bool found = false;
+
+	for (size_t i = 0; pair_at(pairs, i, &p); i++)
+		found |= (key && pair_starts(&p, key)) || (value && p.value && strcmp(p.value, value) == 0);
+	return found;
+}
+
+/* `api` alone opens no port: that is api.insecure's, or a router's. A file may say either. */
+static void serves_api(struct checker *c, const struct snode *traefik)
+{
+	const struct snode *service = member_of(c, "services", snode_str(traefik, "service"));
+	const struct snode *command = snode_get(service, "command"), *environment = snode_get(service, "environment");
+
+	if (!snode_get(traefik, "api") || !items_have(command, "--") || items_have(command, "--api.insecure") ||
+	    items_have(command, "--configfile") || snode_get(service, "configs") || snode_get(service, "env_file") ||
+	    pairs_have(environment, "TRAEFIK_", NULL) ||
+	    pairs_have(snode_path(service, "deploy.labels"), NULL, "api@internal"))
+		return;
+	check_warn(
+		c, command->key_mark,
+		"service '%s': its Traefik has no API that traefik.api could ask, so no route can be verified; write "
+		"--api.insecure=true, and keep the port from others",
+		service->key);
+}
+
 const struct check_row checks_traefik[] = {
-	{"services", true, route},
-	{"services", true, route_network},
-	{"services", true, service_labels},
-	{"services", true, container_labels},
-	{"services", true, on_manager},
-	{"services", true, old_flag},
-	{"traefik", false, section},
-	{"traefik", false, attachable},
-	{NULL, false, NULL},
+	{"services", true, route},          {"services", true, route_network},
+	{"services", true, service_labels}, {"services", true, container_labels},
+	{"services", true, on_manager},     {"services", true, old_flag},
+	{"traefik", false, section},        {"traefik", false, attachable},
+	{"traefik", false, serves_api},     {NULL, false, NULL},
 };

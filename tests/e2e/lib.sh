@@ -122,10 +122,11 @@ t_skip() { # REASON [COUNT]: in place of COUNT tests
 	done
 }
 
-# For products that take hours: of the places to try, counted from 0, each run takes every EVERY-th (4), beginning with
+# For products that take hours: of the places to try, counted from 0, each run takes every EVERY-th (8), beginning with
 # a random one, and these are shared among the labs of t_in_labs. EVERY=1 takes all of them, FIRST=n the n-th share.
 t_sample_start() {
-	t_every=${EVERY:-4} t_first=${FIRST:-$((RANDOM % ${EVERY:-4}))}
+	t_every=${EVERY:-8}
+	t_first=${FIRST:-$((RANDOM % t_every))}
 	t_diag "EVERY=$t_every FIRST=$t_first"
 }
 

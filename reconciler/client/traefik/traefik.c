@@ -73,7 +73,7 @@ static const struct {
 } statuses[] = {
 	{401, ERR_DENIED, ": the API asks for a password; give reconcile an address without one"},
 	{403, ERR_DENIED, ": the API is not open to this host"},
-	{404, ERR_NOT_FOUND, ": no such object, or the API is not enabled (api: {})"},
+	{404, ERR_NOT_FOUND, ": no such object, or no API there: that is api.insecure, or a router of api@internal"},
 };
 
 static int status_error(const struct http_response *r, const char *url, struct err *err)

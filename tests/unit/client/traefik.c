@@ -106,7 +106,7 @@ static const struct {
 	{"/api/denied", NULL, ERR_DENIED, "HTTP 401"},
 	{"/api/broken", NULL, ERR_FAILED, "HTTP 500"},
 	{"/api/html", NULL, ERR_PROTOCOL, "not Traefik's"},
-	{"/api/gone", NULL, ERR_NOT_FOUND, "api: {}"},
+	{"/api/gone", NULL, ERR_NOT_FOUND, "api.insecure"},
 };
 
 static void check_calls(const char *url)
