@@ -89,7 +89,7 @@ static void what_is_asked(const struct plan *p, struct str *out)
 	if (plan_is_destructive(p))
 		str_adds(out, "removes or replaces something");
 	for (size_t i = 0; i < p->changes.n; i++) {
-		const char *asks = p->changes.v[i].kind->asks;
+		const char *asks = p->changes.v[i].asks;
 		if (p->changes.v[i].state == CHANGE_READY && asks && !(out->len && strstr(out->data, asks)))
 			str_addf(out, "%s%s", out->len ? ", " : "", asks);
 	}

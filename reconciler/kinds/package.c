@@ -291,10 +291,12 @@ static void explain(const struct observe *o, struct arena *a, struct change *c)
 	else if (!json_bool(snapshot_get(o->snap, "run/options", NULL), "may_init"))
 		c->reason = arena_printf(a, "%s: not installed on node '%s': run `reconcile bootstrap`",
 					 str_cstr(&list), c->desired->node);
-	if (c->reason)
+	if (c->reason) {
 		c->state = CHANGE_BLOCKED;
-	else
-		c->effect = "their services are started by the package manager where systemd runs; nothing is removed";
+		return;
+	}
+	c->effect = "their services are started by the package manager where systemd runs; nothing is removed";
+	c->asks = "installs packages";
 }
 
 /* Apply */
@@ -394,7 +396,6 @@ const struct kind kind_package = {
 	.name = "package",
 	.fields = fields,
 	.n_fields = ARRAY_SIZE(fields),
-	.asks = "installs packages",
 	.needs = needs,
 	.decode = decode,
 	.observe = observe,

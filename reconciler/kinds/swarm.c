@@ -241,6 +241,36 @@ static void observe_field(struct observe *o, struct resource *r, const json_t *w
 		resource_set_field(o->out, r, field, json_incref((json_t *)live), (struct mark){0});
 }
 
+static bool is_in_raft(const struct snapshot *snap, const char *id)
+{
+	const json_t *nodes = snapshot_get(snap, "engine/nodes", NULL), *entry;
+	size_t i;
+
+	json_array_foreach (nodes, i, entry)
+		if (str_eq(json_str(entry, "ID"), id))
+			return json_is_object(json_object_get(entry, "ManagerStatus"));
+	return !nodes;
+}
+
+/*
+ * The manager of the spec that controls a swarm without being one of this one's managers: of another one, or of what
+ * this one was before somebody forced a new one. Only a person knows which of the two is meant. NULL: there is none.
+ */
+static const char *rival(const struct observe *o)
+{
+	for (size_t i = 0; i < resource_count(o->want); i++) {
+		const struct resource *n = resource_at(o->want, i);
+		if (!str_eq(n->kind, "node") || !str_eq(json_str(n->body, "role"), "manager"))
+			continue;
+		const json_t *info = node_info(o->snap, n->name, NULL), *swarm = json_object_get(info, "Swarm");
+		const char *error = json_str(swarm, "Error");
+		if (json_bool(swarm, "ControlAvailable") && !(error && *error) &&
+		    !is_in_raft(o->snap, node_own_id(info)))
+			return n->name;
+	}
+	return NULL;
+}
+
 static int observe(struct observe *o, struct err *err)
 {
 	const char *why;
@@ -267,6 +297,18 @@ static int observe(struct observe *o, struct err *err)
 		r->presence = UNKNOWN;
 		resource_block(o->out, r, "the manager does not tell what its swarm is: %s",
 			       error && *error ? error : "it does not say why");
+		return 0;
+	}
+	const json_t *options = snapshot_get(o->snap, "run/options", NULL);
+	const char *other = json_bool(options, "engine_given") ? NULL : rival(o);
+	if (other) {
+		r->presence = UNKNOWN;
+		resource_block(
+			o->out, r,
+			"the spec's managers are in two swarms: '%s' is a manager of another one than '%s', which "
+			"was asked. Point DOCKER_HOST at a manager of the one that is meant, or run `docker swarm "
+			"leave --force` on those of the other",
+			other, json_str(snapshot_get(o->snap, "engine/info", NULL), "Name"));
 		return 0;
 	}
 	r->presence = PRESENT;
@@ -318,12 +360,13 @@ static void explain(const struct observe *o, struct arena *a, struct change *c)
 {
 	if (c->desired && c->desired->node)
 		member_explain(o, a, c);
+	else if (c->action == ACTION_CREATE)
+		c->asks = "creates a swarm";
 }
 
 const struct kind kind_swarm = {
 	.name = "swarm",
 	.after = after,
-	.asks = "creates a swarm",
 	.fields = fields,
 	.n_fields = ARRAY_SIZE(fields),
 	.needs = needs,

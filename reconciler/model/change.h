@@ -57,6 +57,7 @@ struct change {
 	enum why why;
 	enum disruption disruption;
 	const char *effect; /* one line on what will happen to what runs; may be NULL */
+	const char *asks;   /* what a person is asked about first: "installs packages"; NULL: nothing */
 	enum change_state state;
 	const char *reason;    /* of blocked and waiting */
 	int64_t retry_after_s; /* waiting; 0: unknown */

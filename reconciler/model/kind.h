@@ -73,10 +73,8 @@ struct kind {
 	const struct field *fields;
 	size_t n_fields;
 	const char *runs; /* what an update may restart: "tasks", "container"; NULL: nothing of the kind */
-	/* What making or changing one does that a person is asked about first: "installs packages"; NULL: nothing. */
-	const char *asks;
-	bool prunes; /* owned objects that the spec no longer names are removed; else forgotten */
-	bool adopts; /* a live object that is not owned needs policy.adopt before it is touched */
+	bool prunes;      /* owned objects that the spec no longer names are removed; else forgotten */
+	bool adopts;      /* a live object that is not owned needs policy.adopt before it is touched */
 
 	/* Says what has to be observed for this spec. Pure. */
 	void (*needs)(const struct spec *spec, struct wants *w);

@@ -17,7 +17,8 @@
  *   traefik/overview traefik/routers traefik/static (kinds/traefik/view.h)
  *   traefik/rawdata traefik/neighbours traefik/dynamic (kinds/traefik/moved.h)
  *   secret/<name>               content of secrets from elsewhere (kinds/secret/secret.h): never to be printed
- *   run/options                 {"may_init": false, "engine_node": "gmktec"}: the node whose engine is asked, if known
+ *   run/options                 {"may_init": false, "engine_given": false, "engine_node": "gmktec"}: whether a person
+ *                               said which engine is asked, and the node that it is of, if known
  *   run/kept                    the section kept of the shared state (state/shared.h), in a rollback only
  *   kept/<name> absent/<name>   what kinds/kept.c and kinds/absent found for an entry
  *   run/digests                 {"service/x": "app:1@sha256:…"}: image digests that a rollback asks for

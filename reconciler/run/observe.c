@@ -222,7 +222,8 @@ int observe_cluster(struct session *s, const struct spec *spec, int64_t deadline
 	wants_finish(w);
 	documents_collect(&docs, w);
 	snapshot_put(snap, "run/options",
-		     json_pack("{s:b,s:s?}", "may_init", s->cluster.may_init, "engine_node", s->cluster.engine_node));
+		     json_pack("{s:b,s:b,s:s?}", "may_init", s->cluster.may_init, "engine_given", s->engine_given,
+			       "engine_node", s->cluster.engine_node));
 	if (s->cluster.digests)
 		snapshot_put(snap, "run/digests", json_incref((json_t *)s->cluster.digests));
 

@@ -449,7 +449,7 @@ static bool wait_for_gates(struct pass *p)
 
 static bool is_asked_for(const struct change *c)
 {
-	return c->state == CHANGE_READY && (change_is_destructive(c) || c->kind->asks);
+	return c->state == CHANGE_READY && (change_is_destructive(c) || c->asks);
 }
 
 /* Asked again only when a later plan of the pass does something of the kind that no plan before has shown. */

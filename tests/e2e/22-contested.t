@@ -56,6 +56,11 @@ still() {
 	docker network inspect -f '{{.Id}}' theirs
 }
 
+# Swarm itself writes into a service that is new, once.
+is_allocated() {
+	[ "$(docker service inspect -f '{{len .Endpoint.VirtualIPs}}' still)" = 1 ]
+}
+
 # The versions that the noise leaves are those that must be found.
 their_versions() {
 	docker service inspect -f '{{.Spec.Name}} {{.Version.Index}}' t0 t1
@@ -103,6 +108,7 @@ give_back() {
 
 t_ok "the image is made" "$t_root/tests/lab/images" lab/busybox:1
 make_theirs >/dev/null
+t_retry 30 is_allocated
 before=$(still)
 t_run reconcile --yes
 t_is "it converges while it is quiet" "$t_status" 0

@@ -128,6 +128,9 @@ wipe_docker wsasus
 t_run "$RECONCILE" --dry-run "$cluster"
 t_like "a rebuilt node: it joins again, and what it has left goes" "$t_out" \
 	"joins the swarm as worker; what a former installation of it has left is removed then: $old"
+t_run timeout 300 "$RECONCILE" --retry "$cluster"
+t_is "joining asks nobody" "$t_status" 0
+[ "$t_status" = 0 ] || t_show_run
 converges "a rebuilt node"
 t_is "it is another node now" "$([ "$(node_id wsasus)" != "$old" ] && docker node ls -q | wc -l)" 4
 t_is "its label is the new one's" "$(label wsasus disk)" ssd
@@ -139,6 +142,17 @@ pass
 t_is "a manager of another swarm: exit 3" "$t_status" 3
 t_like "what to do" "$t_out" "node 'hpr' \(10\.0\.0\.82\) is a manager of another swarm \(managers 10\.0\.0\.82:2377\).*docker swarm leave --force"
 t_is "it is left alone" "$(lab-node hpr docker node ls --format '{{.Hostname}} {{.ManagerStatus}}')" "hpr Leader"
+spec '' 'networks: { beside: {} }'
+sed -i 's/hpr: {/hpr: { role: manager,/; s/, optional: true//' "$cluster"
+pass
+t_like "two managers of the spec in two swarms: nobody knows which is meant" "$t_status $t_out" \
+	"^3 .*the spec's managers are in two swarms: 'hpr' is a manager of another one than 'gmktec'"
+t_is "and neither is touched" "$(docker network ls -qf name=beside)$(lab-node hpr docker network ls -qf name=beside)" ""
+DOCKER_HOST=unix:///var/run/docker.sock pass --only network/beside
+t_is "a person says which: exit 0" "$t_status" 0
+t_is "it is that one" "$(docker network inspect -f '{{.Name}}' beside)" beside
+docker network rm beside >/dev/null
+spec
 lab-node wsasus docker swarm leave >/dev/null
 lab-node wsasus docker swarm join --token "$(lab-node hpr docker swarm join-token -q worker)" 10.0.0.82:2377 >/dev/null
 pass

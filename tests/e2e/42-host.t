@@ -150,13 +150,13 @@ t_is "and the node takes tasks" "$(docker node inspect -f '{{.Spec.Availability}
 
 # A restart, behind a drain.
 t_ok "the image is made" "$t_root/tests/lab/images" lab/busybox:1
-service() {
+service() { # [GRACE]
 	cat >>"$spec" <<YAML
 services:
   web:
     image: lab/busybox:1
     command: [sleep, "1000"]
-    stop_grace_period: 1s
+    stop_grace_period: ${1:-1s}
     deploy: { endpoint_mode: dnsrr, update_config: { monitor: 1s } }
 YAML
 }
@@ -188,6 +188,29 @@ started=$(stat -c %Y /run/docker.pid)
 t_run reconcile --yes
 t_is "the same spec is an error of the next run, too" "$t_status" 1
 t_is "which does not try it again" "$(stat -c %Y /run/docker.pid)" "$started"
+
+# Ctrl-C while the tasks move away.
+availability() {
+	docker node inspect -f '{{.Spec.Availability}}' self
+}
+is_drained() {
+	[ "$(availability)" = drain ]
+}
+engine '{ labels: [disk=ssd], log-opts: { max-size: 10m } }' && service 30s
+converges "a task takes its time to end"
+engine '{ labels: [disk=ssd], log-opts: { max-size: 9m } }' && service 30s
+reconcile --yes >"$t_dir/interrupted" 2>&1 </dev/null &
+run=$!
+t_ok "the node is drained for a restart" t_retry 30 is_drained
+pkill -TERM -x reconcile # as Ctrl-C, which the shell hides from what runs in the background
+t_status=0
+wait "$run" || t_status=$?
+t_is "interrupted, the run ends with 1" "$t_status" 1
+t_is "and the node takes tasks" "$(availability)" active
+t_is "dockerd has not restarted" "$(stat -c %Y /run/docker.pid)" "$started"
+engine '{ labels: [disk=ssd], log-opts: { max-size: 10m } }' && service
+t_run reconcile --yes --retry
+t_is "the next run goes on" "$t_status" 0
 
 # Killed before and after each of its changes, a restart is ended by the next run.
 kills=1 # every time another size, and another than now

@@ -46,6 +46,20 @@ int drain_set(struct apply *a, const char *node_id, const char *availability, ch
 	}
 }
 
+int drain_undo(struct apply *a, const char *node_id, const char *availability, struct err *err)
+{
+	struct cluster cluster = *a->cluster;
+	struct apply undo = *a;
+
+	cluster.engine = engine_dup(a->cluster->engine);
+	engine_set_uncancellable(cluster.engine);
+	undo.cluster = &cluster;
+	undo.deadline = clock_ms() + CALL_MS;
+	int rc = drain_set(&undo, node_id, availability, NULL, err);
+	engine_close(cluster.engine);
+	return rc;
+}
+
 int drain_wait(struct apply *a, const char *node_id, int64_t deadline, struct err *err)
 {
 	for (;;) {
@@ -70,6 +84,9 @@ int drain_wait_ready(struct apply *a, const char *node_id, int64_t deadline, str
 		const char *state = "not known";
 		if (engine_get(a->cluster->engine, soon(deadline), &node, &e, "/nodes/%s", node_id) == 0)
 			state = json_str(json_object_get(node, "Status"), "State");
+		const json_t *manager = json_object_get(node, "ManagerStatus");
+		if (str_eq(state, "ready") && manager && !str_eq(json_str(manager, "Reachability"), "reachable"))
+			state = "ready, but unreachable as a manager";
 		if (str_eq(state, "ready"))
 			return 0;
 		if (clock_left(deadline) == 0)

@@ -68,29 +68,28 @@ static void add_keys(struct decode *d, struct resource *r, json_t *out, const st
 		mark_all(d, r, "daemon", daemon);
 }
 
-static bool is_seen(const struct decode *d, const char *node)
-{
-	_cleanup_free_ char *doc = xasprintf("host/%s", node);
-	return snapshot_get(d->snap, doc, NULL) != NULL;
-}
-
-static void block_what_cannot_be(struct decode *d, struct resource *r)
+/* True when it can be, as far as is known. */
+static bool block_what_cannot_be(struct decode *d, struct resource *r)
 {
 	const char *why = "";
 	struct daemon_view v;
-	bool known = daemon_view(d->snap, resource_set_arena(d->out), r->node, &v, &why);
+	bool known = daemon_view(d->snap, resource_set_arena(d->out), r->node, &v, &why), can = known;
 
-	if (v.installed && v.config_file && strcmp(v.config_file, DAEMON_FILE) != 0)
+	if (v.installed && v.config_file && strcmp(v.config_file, DAEMON_FILE) != 0) {
+		can = false;
 		resource_block(d->out, r, "dockerd on node '%s' was started with --config-file %s: it does not read %s",
 			       r->node, v.config_file, DAEMON_FILE);
-	else if (known && !v.installed && json_bool(snapshot_get(d->snap, "run/options", NULL), "may_init"))
+	} else if (known && !v.installed && json_bool(snapshot_get(d->snap, "run/options", NULL), "may_init")) {
 		resource_ref(d->out, r, REF_REQUIRES, (struct mark){0}, "package/%s", r->node);
-	else if (known && !v.installed)
+	} else if (known && !v.installed) {
+		can = false;
 		resource_block(d->out, r, "Docker is not installed on node '%s': run `reconcile bootstrap`", r->node);
+	}
 	daemon_view_free(&v);
+	return can;
 }
 
-static struct resource *decode_node(struct decode *d, const struct snode *node)
+static struct resource *decode_node(struct decode *d, const struct snode *node, bool *can)
 {
 	const struct snode *all = section(d->spec, "engine"), *own = snode_get(node, "engine");
 	struct resource *r = resource_add(d->out, "engine", node->key);
@@ -103,13 +102,13 @@ static struct resource *decode_node(struct decode *d, const struct snode *node)
 	resource_set_field(d->out, r, "daemon", daemon, r->mark);
 	resource_set_field(d->out, r, "loaded", json_true(), r->mark);
 	common_keys(d, r, own ? own : all);
-	block_what_cannot_be(d, r);
+	*can = block_what_cannot_be(d, r);
 	return r;
 }
 
 /*
  * One after the other, managers last: two that restart at once could be the majority, and what one of them does not
- * come up with is not tried on the next. A node that does not answer holds nobody up.
+ * come up with is not tried on the next. A node whose engine does not answer, or cannot have it, holds nobody up.
  */
 static int decode(struct decode *d, struct err *err)
 {
@@ -122,10 +121,11 @@ static int decode(struct decode *d, struct err *err)
 			const struct snode *node = nodes->items[i];
 			if (str_eq(snode_str(node, "role"), "manager") != managers || !has_keys(d->spec, node))
 				continue;
-			struct resource *r = decode_node(d, node);
+			bool can;
+			struct resource *r = decode_node(d, node, &can);
 			if (before)
 				resource_ref(d->out, r, REF_REQUIRES, (struct mark){0}, "engine/%s", before);
-			if (is_seen(d, r->name))
+			if (can)
 				before = r->name;
 		}
 	}
@@ -173,9 +173,9 @@ struct outlook {
 
 /* A manager may go only while the others are a majority; a pair never is one without the other, and works again after.
  */
-static const char *quorum_obstacle(const struct snapshot *snap, const char *node_id)
+static const char *quorum_obstacle(const json_t *nodes, const char *node_id)
 {
-	const json_t *nodes = snapshot_get(snap, "engine/nodes", NULL), *entry;
+	const json_t *entry;
 	size_t i, managers = 0, reachable = 0;
 	bool is_manager = false;
 
@@ -213,7 +213,7 @@ static void see_swarm(struct outlook *l, const struct snapshot *snap, const stru
 	}
 	l->node_id = json_str(entry, "ID");
 	l->availability = json_str(n->body, "availability");
-	l->obstacle = quorum_obstacle(snap, l->node_id);
+	l->obstacle = quorum_obstacle(snapshot_get(snap, "engine/nodes", NULL), l->node_id);
 }
 
 static struct outlook look_ahead(const struct snapshot *snap, const struct resource_set *want, struct arena *a,
@@ -269,6 +269,19 @@ static void explain(const struct observe *o, struct arena *a, struct change *c)
 				: arena_printf(a, "restarts dockerd on node '%s': its containers restart", node);
 }
 
+/* As it is now: others have restarted before, or failed. */
+static int check_quorum(struct apply *a, const struct outlook *l, struct err *err)
+{
+	_cleanup_json_ json_t *nodes = NULL;
+
+	if (!l->restart || !l->node_id)
+		return 0;
+	if (engine_get(a->cluster->engine, a->deadline, &nodes, err, "/nodes") < 0)
+		return -1;
+	const char *obstacle = quorum_obstacle(nodes, l->node_id);
+	return obstacle ? err_set(err, ERR_BLOCKED, "%s", obstacle) : 0;
+}
+
 static int apply(struct apply *a, const struct change *c, struct err *err)
 {
 	struct arena *arena = arena_new();
@@ -280,7 +293,7 @@ static int apply(struct apply *a, const struct change *c, struct err *err)
 		.node_id = l.node_id,
 		.availability = l.availability,
 	};
-	int rc = daemon_write(a, &x, err);
+	int rc = check_quorum(a, &l, err) < 0 ? -1 : daemon_write(a, &x, err);
 
 	arena_free(arena);
 	return rc;

@@ -182,8 +182,8 @@ static int restart_dockerd(struct apply *a, struct host *h, const struct daemon_
 }
 
 /*
- * Behind a drain. Whoever kills this in between leaves a drained node: its availability is a field of node/<name>, and
- * the next run sets it.
+ * Behind a drain, which is undone whatever happens, also after Ctrl-C. Whoever kills this in between leaves a drained
+ * node: its availability is a field of node/<name>, and the next run sets it.
  */
 static int restart(struct apply *a, struct host *h, const struct daemon_change *c, struct err *err)
 {
@@ -198,13 +198,15 @@ static int restart(struct apply *a, struct host *h, const struct daemon_change *
 	if (rc == 0)
 		rc = restart_dockerd(a, h, c, err);
 	const char *afterwards = c->availability ? c->availability : before;
-	if ((drain_wait_ready(a, c->node_id, clock_ms() + RESTART_MS, &e) < 0 ||
-	     (afterwards && drain_set(a, c->node_id, afterwards, NULL, &e) < 0)) &&
-	    rc == 0) {
+	if (drain_wait_ready(a, c->node_id, clock_ms() + RESTART_MS, &e) < 0 && rc == 0) {
 		*err = e;
 		rc = -1;
 	}
-	return rc;
+	if (!afterwards || drain_undo(a, c->node_id, afterwards, &e) == 0)
+		return rc;
+	if (rc == 0)
+		*err = e;
+	return err_wrap(err, "node '%s' is still drained, until a run sets its availability", c->node);
 }
 
 int daemon_write(struct apply *a, const struct daemon_change *c, struct err *err)

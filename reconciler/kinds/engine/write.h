@@ -23,9 +23,11 @@ int daemon_write(struct apply *a, const struct daemon_change *c, struct err *err
 /* Another availability for a node of the swarm. *before (may be NULL): malloc'ed, the one that it had. */
 int drain_set(struct apply *a, const char *node_id, const char *availability, char **before,
 	      struct err *err) MUST_CHECK;
+/* Sets it back, with a time of its own, and although the run is cancelled. */
+int drain_undo(struct apply *a, const char *node_id, const char *availability, struct err *err) MUST_CHECK;
 /* Until no task runs on the node; ERR_TIMEOUT says how many still do. */
 int drain_wait(struct apply *a, const char *node_id, int64_t deadline, struct err *err) MUST_CHECK;
-/* Until the swarm's managers say that the node is ready. */
+/* Until the swarm's managers say that the node is ready, and a manager among them reachable. */
 int drain_wait_ready(struct apply *a, const char *node_id, int64_t deadline, struct err *err) MUST_CHECK;
 
 #endif
