@@ -82,9 +82,10 @@ look_engine() {
 	}
 }
 
-# Mounts, and the units of a cluster for them: "CLUSTER", then a path and its mount unit, a line each. kinds/mount/view.h
-# says what is printed. A hung NFS server stops whoever looks: that is done by children, and after three seconds nobody
-# waits for them any more. statfs asks the server, where stat may be answered from a cache.
+# Mounts, and the units of a cluster for them: "CLUSTER", then a path and its mount unit, a line each; a line's end alone
+# means all NFS mounts. kinds/mount/view.h says what is printed. A hung NFS server stops whoever looks: that is done by
+# children, and after three seconds nobody waits for them any more. statfs asks the server, where stat may be answered
+# from a cache.
 look_mounts() {
 	case $1 in
 	*"
@@ -93,6 +94,7 @@ look_mounts() {
 	esac
 	perl -e '
 		my ($cluster, %unit) = split /\n/, $ARGV[0];
+		my %at = %unit;
 		my $dir = "/etc/systemd/system";
 		my (%mounted, %job, %text, @show);
 		sub record { my ($head, $t) = @_; $t =~ s/^/\t/mg if length $t; print "$head\n$t", $t =~ /[^\n]\z/ ? "\n" : "" }
@@ -103,6 +105,7 @@ look_mounts() {
 				my $path = (split / /)[4];
 				$path =~ s/\\([0-7]{3})/chr oct $1/ge;
 				$mounted{$path} = 1;
+				$at{$path} = 1 if !defined $cluster && / - nfs4? /;
 				$all .= $_ if exists $unit{$path} || / - (?:nfs4?|autofs) /;
 			}
 			$all;
@@ -132,7 +135,7 @@ look_mounts() {
 		}
 		my $systemd = -d "/run/systemd/system";
 		mountinfo();
-		for my $p (sort keys %unit) {
+		for my $p (sort keys %at) {
 			start($p, $mounted{$p} ? ("stat", "-f", "-c", "ok %T", "--", $p) : sub { local_state($p) });
 		}
 		push @show, $_, s/mount\z/automount/r for sort values %unit;
@@ -159,7 +162,7 @@ look_mounts() {
 		record("nfs " . ((grep { -x "$_/mount.nfs" } "/sbin", "/usr/sbin") ? "yes" : "no"), "");
 		record("mountinfo", mountinfo());
 		record("show", $text{show} // "");
-		record("at $_", $text{$_}) for sort keys %unit;
+		record("at $_", $text{$_}) for sort keys %at;
 		my %wanted = map { $_ => 1 } values %unit;
 		for my $file (sort keys %{{ map { $_ => 1 } keys %wanted, map { s{.*/}{}r } glob "$dir/*.mount" }}) {
 			my $n = 0;

@@ -140,6 +140,16 @@ const char *place_file(const struct place *p, const char *path)
 	return json_str(file, "content");
 }
 
+const char *place_look(struct doctor *d, const struct place *p, const char *look, const char *what)
+{
+	const json_t *answer = json_object_get(json_object_get(p->probe, "looks"), look);
+	const char *error = json_str(answer, "error");
+
+	if (error)
+		doctor_unknown(d, where_is(d, "%s of node %s", what, p->node), error);
+	return json_string_value(answer);
+}
+
 bool next_text_line(const char **at, char line[static LINE_SIZE])
 {
 	if (!*at || !**at)

@@ -36,14 +36,16 @@ struct doctor_facts {
 	 * engine/info engine/nodes engine/networks engine/services   as the engine lists them
 	 * engine/containers          GET /containers/json?all=1 of the engine that is spoken to
 	 * engine/container/<name>    GET /containers/<name>/json of those of them that belong to no task
-	 * host/<node>                the probe of a node (host/host.h) with DOCTOR_FILES, the exports, and where the
-	 * node's engine is another one, DOCTOR_CONTAINERS doctor/places              [{"node", "here": true where the
-	 * node's engine is the one that is spoken to}] traefik/container          {"name"} of the Traefik that was
-	 * found; JSON null: none traefik/version traefik/static traefik/routers             kinds/traefik/view.h
+	 * host/<node>                the probe of a node (host/host.h) with doctor_files, DOCTOR_MOUNTS, the exports,
+	 *                            and where the node's engine is another one, DOCTOR_CONTAINERS
+	 * doctor/places              [{"node", "here": true where the node's engine is the one that is spoken to}]
+	 * traefik/container          {"name"} of the Traefik that was found; JSON null: none
+	 * traefik/version traefik/static traefik/routers             kinds/traefik/view.h
 	 */
 	const struct snapshot *snap;
 };
 #define DOCTOR_CONTAINERS "engine /containers/json?all=1"
+#define DOCTOR_MOUNTS "mounts \n"
 extern const char *const doctor_files[]; /* NULL-terminated paths that are looked at on every node */
 
 json_t *doctor_make(const struct doctor_facts *f); /* new reference */

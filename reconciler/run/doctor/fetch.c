@@ -113,7 +113,8 @@ struct probing {
 
 static void fetch_places(struct looking *l)
 {
-	const char *const looks[] = {DOCTOR_CONTAINERS, NULL}, *const none[] = {NULL};
+	/* The engine that is spoken to has listed its containers. */
+	const char *const looks[] = {DOCTOR_CONTAINERS, DOCTOR_MOUNTS, NULL};
 	struct probing *p = xcalloc(l->cluster->n_hosts + 1, sizeof(*p));
 	int64_t soon = clock_ms() + PROBE_TIMEOUT_MS;
 	json_t *places = json_array();
@@ -121,7 +122,7 @@ static void fetch_places(struct looking *l)
 	for (size_t i = 0; i < l->cluster->n_hosts; i++) {
 		struct host *h = l->cluster->hosts[i];
 		const struct probe_request q = {
-			.files = doctor_files, .looks = is_engines(l, h) ? none : looks, .exports = true};
+			.files = doctor_files, .looks = looks + is_engines(l, h), .exports = true};
 		if (host_probe_start(h, &q, soon < l->deadline ? soon : l->deadline, &p[i].probe, &p[i].err) < 0)
 			p[i].probe = NULL;
 		json_array_append_new(places, json_pack("{s:s, s:b}", "node", host_node(h), "here", is_engines(l, h)));

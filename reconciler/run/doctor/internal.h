@@ -66,14 +66,16 @@ const char *container_where(struct doctor *d, const struct place *p, const json_
 
 /* The text of a file of doctor_files; NULL: not there, or not seen. */
 const char *place_file(const struct place *p, const char *path);
+/* What a look of its probe printed; NULL: nothing. When it failed, "<what> of node …" is not known. */
+const char *place_look(struct doctor *d, const struct place *p, const char *look, const char *what);
 /* Lines of a text, one after the other: *line is in buf; false at the end. Longer ones are cut. */
 #define LINE_SIZE 4096
 bool next_text_line(const char **at, char line[static LINE_SIZE]);
 
 /* NFS mounts of a place: what is mounted now, and what /etc/fstab wants. */
 struct nfs_mount {
-	const char *source, *target, *options; /* in the doctor's arena */
-	size_t line;                           /* of fstab; 0: mounted now */
+	const char *target, *options; /* in the doctor's arena */
+	size_t line;                  /* of fstab; 0: mounted now */
 };
 struct nfs_mounts {
 	VEC(struct nfs_mount) list;

@@ -2,79 +2,37 @@
 #include "run/doctor/internal.h"
 
 #include "kinds/export/exports.h"
+#include "kinds/mount/view.h"
 
 #include <string.h>
 
-/* "\040" is a blank, in mountinfo and in fstab. */
-static char *unescape(struct doctor *d, const char *text)
+static bool is_nfs(const struct mount_entry *e)
 {
-	char *out = arena_strdup(d->arena, text), *to = out;
-
-	for (const char *p = out; *p;) {
-		if (p[0] == '\\' && p[1] >= '0' && p[1] <= '3' && p[2] >= '0' && p[2] <= '7' && p[3] >= '0' &&
-		    p[3] <= '7') {
-			*to++ = (char)((p[1] - '0') * 64 + (p[2] - '0') * 8 + (p[3] - '0'));
-			p += 4;
-		} else {
-			*to++ = *p++;
-		}
-	}
-	*to = '\0';
-	return out;
+	return str_eq(e->type, "nfs") || str_eq(e->type, "nfs4");
 }
 
-/* The n-th word from 0, in the arena; NULL: there are not so many. */
-static const char *word(struct doctor *d, const char *line, size_t n)
-{
-	for (;; n--) {
-		line += strspn(line, " \t");
-		size_t len = strcspn(line, " \t");
-		if (len == 0)
-			return NULL;
-		if (n == 0)
-			return unescape(d, arena_strndup(d->arena, line, len));
-		line += len;
-	}
-}
-
-static bool is_nfs(const char *type)
-{
-	return str_eq(type, "nfs") || str_eq(type, "nfs4");
-}
-
-/* mountinfo: "36 35 0:42 / /mnt rw,relatime shared:1 - nfs4 host:/path rw,vers=4.2,hard" */
 void nfs_mounted(struct doctor *d, const struct place *p, struct nfs_mounts *out)
 {
-	const char *at = place_file(p, "/proc/self/mountinfo");
-	char line[LINE_SIZE];
+	CLEANUP(mount_table_free) struct mount_table t;
 
-	while (next_text_line(&at, line)) {
-		const char *tail = strstr(line, " - ");
-		if (!tail || !is_nfs(word(d, tail + 3, 0)))
-			continue;
-		const char *own = word(d, line, 5), *super = word(d, tail + 3, 2);
-		vec_push(&out->list, ((struct nfs_mount){
-					     .source = word(d, tail + 3, 1),
-					     .target = word(d, line, 4),
-					     .options = where_is(d, "%s,%s", own ? own : "", super ? super : ""),
-				     }));
-	}
+	mountinfo_parse(place_file(p, "/proc/self/mountinfo"), &t);
+	for (size_t i = 0; i < t.list.n; i++)
+		if (is_nfs(&t.list.v[i]))
+			vec_push(&out->list, ((struct nfs_mount){.target = arena_strdup(d->arena, t.list.v[i].path),
+								 .options = where_is(d, "%s,%s", t.list.v[i].flags,
+										     t.list.v[i].super)}));
 }
 
 void nfs_in_fstab(struct doctor *d, const struct place *p, struct nfs_mounts *out)
 {
-	const char *at = place_file(p, "/etc/fstab");
-	char line[LINE_SIZE];
+	CLEANUP(mount_table_free) struct mount_table t;
 
-	for (size_t n = 1; next_text_line(&at, line); n++) {
-		const char *options = word(d, line, 3);
-		if (line[strspn(line, " \t")] == '#' || !is_nfs(word(d, line, 2)))
-			continue;
-		vec_push(&out->list, ((struct nfs_mount){.source = word(d, line, 0),
-							 .target = word(d, line, 1),
-							 .options = options ? options : "defaults",
-							 .line = n}));
-	}
+	fstab_parse(place_file(p, "/etc/fstab"), &t);
+	for (size_t i = 0; i < t.list.n; i++)
+		if (is_nfs(&t.list.v[i]))
+			vec_push(&out->list, ((struct nfs_mount){.target = arena_strdup(d->arena, t.list.v[i].path),
+								 .options = arena_strdup(d->arena, t.list.v[i].flags),
+								 .line = t.list.v[i].line}));
 }
 
 /* What the spec mounts on a node */
@@ -271,23 +229,19 @@ static const struct trap trap_double_mounts = {
 	.look = double_mounts,
 };
 
-static const struct nfs_mount *mounted_at(const struct nfs_mounts *live, const char *target)
+/* Also when systemd waits there for somebody to use it. */
+static bool mounted_at(const struct mount_table *t, const char *path)
 {
-	for (size_t i = 0; i < live->list.n; i++)
-		if (str_eq(live->list.v[i].target, target))
-			return &live->list.v[i];
-	return NULL;
-}
-
-static bool saw_mounts(const struct place *p)
-{
-	return place_file(p, "/proc/self/mountinfo") != NULL;
+	for (size_t i = 0; i < t->list.n; i++)
+		if (str_eq(t->list.v[i].path, path) && (is_nfs(&t->list.v[i]) || str_eq(t->list.v[i].type, "autofs")))
+			return true;
+	return false;
 }
 
 /* x-systemd.automount: mounted when it is used. */
-static bool comes_later(const struct nfs_mount *m)
+static bool comes_later(const struct mount_entry *e)
 {
-	return option_in(m->options, "noauto") || option_in(m->options, "x-systemd.automount");
+	return option_in(e->flags, "noauto") || option_in(e->flags, "x-systemd.automount");
 }
 
 static void missing_mounts(struct doctor *d, const struct trap *t)
@@ -296,15 +250,17 @@ static void missing_mounts(struct doctor *d, const struct trap *t)
 
 	for (size_t k = 0; k < d->places.n; k++) {
 		const struct place *p = &d->places.v[k];
-		struct nfs_mounts live = {0}, wanted = {0};
-		nfs_mounted(d, p, &live);
-		nfs_in_fstab(d, p, &wanted);
-		for (size_t i = 0; i < wanted.list.n && saw_mounts(p); i++)
-			if (!mounted_at(&live, wanted.list.v[i].target) && !comes_later(&wanted.list.v[i]))
-				doctor_find(d, t,
-					    where_is(d, "node %s, /etc/fstab:%zu", p->node, wanted.list.v[i].line),
-					    "%s is not mounted", wanted.list.v[i].target);
-		for (size_t i = 0; i < snode_count(nfs) && saw_mounts(p); i++) {
+		const char *mountinfo = place_file(p, "/proc/self/mountinfo");
+		CLEANUP(mount_table_free) struct mount_table live, wanted;
+		mountinfo_parse(mountinfo, &live);
+		fstab_parse(place_file(p, "/etc/fstab"), &wanted);
+		for (size_t i = 0; mountinfo && i < wanted.list.n; i++) {
+			const struct mount_entry *e = &wanted.list.v[i];
+			if (is_nfs(e) && !mounted_at(&live, e->path) && !comes_later(e))
+				doctor_find(d, t, where_is(d, "node %s, /etc/fstab:%zu", p->node, e->line),
+					    "%s is not mounted", e->path);
+		}
+		for (size_t i = 0; mountinfo && i < snode_count(nfs); i++) {
 			const struct snode *mount = snode_get(nfs->items[i], "mount");
 			const char *path = snode_str(mount, "path");
 			if (in_list(snode_get(mount, "nodes"), p->node) && !mounted_at(&live, path) &&
@@ -313,8 +269,6 @@ static void missing_mounts(struct doctor *d, const struct trap *t)
 					    "%s is not mounted, and the spec wants nfs '%s' there", path,
 					    nfs->items[i]->key);
 		}
-		vec_free(&live.list);
-		vec_free(&wanted.list);
 	}
 }
 
@@ -325,6 +279,55 @@ static const struct trap trap_missing = {
 	.mend = "mount it (nfs.*.mount in the spec), then restart the tasks: a running container does not see a later "
 		"mount",
 	.look = missing_mounts,
+};
+
+/* Tells of those that are stale, or of those whose server does not answer. */
+static void dead_mounts(struct doctor *d, const struct trap *t, bool stale)
+{
+	for (size_t k = 0; k < d->places.n; k++) {
+		const struct place *p = &d->places.v[k];
+		CLEANUP(mount_view_close) struct mount_view v;
+		struct mount_place at;
+		mount_view_read(place_look(d, p, DOCTOR_MOUNTS, "mounts"), &v);
+		for (size_t i = 0; i < v.mounts.list.n; i++) {
+			const struct mount_entry *e = &v.mounts.list.v[i];
+			mount_view_place(&v, e->path, &at);
+			if (e == at.nfs && (stale ? at.stale : at.hung))
+				doctor_find(d, t, where_is(d, "node %s", p->node), "%s (%s) %s", e->path, e->source,
+					    stale ? "is a stale file handle"
+						  : "is mounted, and its server does not answer");
+		}
+	}
+}
+
+static void hung_mounts(struct doctor *d, const struct trap *t)
+{
+	dead_mounts(d, t, false);
+}
+
+static const struct trap trap_hung = {
+	.id = "mount-hung",
+	.severity = TRAP_ERROR,
+	.why = "whatever reads there waits, without an error and without an end: containers on it neither answer nor "
+	       "stop",
+	.mend = "look at the server (`systemctl status nfs-server`) and the network between: a hard mount goes on by "
+		"itself when the server is back",
+	.look = hung_mounts,
+};
+
+static void stale_mounts(struct doctor *d, const struct trap *t)
+{
+	dead_mounts(d, t, true);
+}
+
+static const struct trap trap_stale = {
+	.id = "mount-stale",
+	.severity = TRAP_ERROR,
+	.why = "the directory was removed, replaced or taken out of the exports of its server: all that is read there "
+	       "fails until it is mounted anew",
+	.mend = "`umount -l` and mount it again (where nfs.*.mount in the spec has it, `reconcile apply` does), then "
+		"restart the tasks: a running container keeps the dead mount",
+	.look = stale_mounts,
 };
 
 static bool is_read_only(const struct nfs_mount *m)
@@ -410,5 +413,6 @@ static const struct trap trap_soft = {
 };
 
 const struct trap *const traps_nfs[] = {
-	&trap_open, &trap_blank, &trap_double, &trap_missing, &trap_double_mounts, &trap_writable, &trap_soft, NULL,
+	&trap_open,  &trap_blank,         &trap_double,   &trap_missing, &trap_hung,
+	&trap_stale, &trap_double_mounts, &trap_writable, &trap_soft,    NULL,
 };

@@ -346,6 +346,11 @@ static void mounts(void **state)
 		json_decref(k);
 	}
 	assert_int_equal(access("pwned", F_OK), -1);
+	/* All NFS mounts, if there are any. */
+	_cleanup_json_ json_t *all = look(&(struct probe_request){.looks = PATHS("mounts \n")});
+	text = json_str(json_object_get(all, "looks"), "mounts \n");
+	assert_non_null(strstr(text, "\nmountinfo\n"));
+	assert_int_equal(strstr(text, "\nat ") != NULL, strstr(text, " - nfs") != NULL);
 }
 
 /* A file system whose server never answers: whoever looks at it hangs, but for the probe. */
