@@ -3,7 +3,7 @@
 # Answers on stdout in the same order: a header line, then blocks: a line with the number of bytes, the bytes, a line's
 # end; of files base64 that a line "." ends. What runs on every pass starts few processes.
 # POSIX sh with coreutils or busybox. host/probe.c is the other side.
-LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
+LC_ALL=C PATH=$PATH:/usr/sbin:/sbin silent=
 export LC_ALL PATH
 
 block() {
@@ -53,9 +53,10 @@ look() {
 	name=${1%% *} p=
 	[ "$name" = "$1" ] || unescape "${1#* }"
 	s=$("look_$name" "$p" 2>&1)
-	case $? in
-	0) echo 'look ok' ;;
-	3) echo 'look none' && s= ;;
+	case "$? $name" in
+	'0 '*) echo 'look ok' ;;
+	'3 '*) echo 'look none' && s= ;;
+	'124 engine' | '124 docker') echo 'look error' && silent=$s ;;
 	*) echo 'look error' ;;
 	esac
 	block "$s"
@@ -63,9 +64,10 @@ look() {
 
 # GET of the Engine's API, for what only this node's engine knows. Perl is part of every Debian; the docker client has
 # no way to ask for a path. Socket.pm takes longer to load than the engine to answer: AF_UNIX is 1, and so is SOCK_STREAM,
-# but on MIPS, where it is 2.
+# but on MIPS, where it is 2. A stopped engine accepts: waiting for it at each look would take the whole probe's time.
 look_engine() {
 	[ -S /var/run/docker.sock ] || return 3
+	[ -z "$silent" ] || { echo "$silent" && return 124; }
 	perl -e '
 		$SIG{ALRM} = sub { exit 124 };
 		alarm 5;

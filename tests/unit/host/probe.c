@@ -7,11 +7,14 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <setjmp.h>
@@ -388,6 +391,52 @@ static void a_hung_mount(void **state)
 	json_decref(j);
 }
 
+/* A dockerd that is stopped: its socket takes connections, and nothing answers. */
+static int listen_silently(void)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX, .sun_path = "docker.sock"};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	return fd;
+}
+
+static void a_silent_engine(void **state)
+{
+	(void)state;
+	static const char *const asked[] = {"engine /info", "docker /a", "engine /b", "docker /c", "engine /d"};
+	int ours = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC), fd = listen_silently();
+	json_t *j = NULL;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount(dir, "/var/run", NULL, MS_BIND, NULL) < 0) {
+		print_message("# SKIP a socket at the engine's place needs root\n");
+		close(ours);
+		close(fd);
+		return; /* as above */
+	}
+	int64_t start = clock_ms();
+	int rc = host_probe(
+		host,
+		&(struct probe_request){.dirs = PATHS("/"),
+					.looks = PATHS(asked[0], asked[1], asked[2], asked[3], asked[4], "clock")},
+		start + 20000, &j, &err);
+	int64_t took = clock_ms() - start;
+	assert_int_equal(setns(ours, CLONE_NEWNS), 0);
+	close(ours);
+	close(fd);
+	assert_int_equal(rc, 0);
+	const json_t *looks = json_object_get(j, "looks");
+	for (size_t i = 0; i < ARRAY_SIZE(asked); i++)
+		assert_string_equal(json_str(json_object_get(looks, asked[i]), "error"),
+				    "the engine does not answer: look there with `systemctl status docker`");
+	assert_non_null(json_str(looks, "clock"));
+	assert_string_equal(json_str(dir_of(j, "/"), "type"), "directory");
+	assert_in_range(took, 4000, 9000);
+	json_decref(j);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -398,7 +447,7 @@ int main(void)
 		TEST(the_node_itself), TEST(exports),
 		TEST(nothing),         TEST(in_time),
 		TEST(broken_tools),    TEST(mounts),
-		TEST(a_hung_mount),
+		TEST(a_hung_mount),    TEST(a_silent_engine),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
