@@ -1,5 +1,7 @@
-#include "kinds/container.h"
+#include "kinds/network.h"
+
 #include "kinds/cidr.h"
+#include "kinds/container.h"
 #include "kinds/kinds.h"
 #include "kinds/util.h"
 #include "sys/clock.h"
@@ -169,7 +171,7 @@ static int decode(struct decode *d, struct err *err)
 
 /* Observe */
 
-static json_t *observe_options(const json_t *live, const json_t *wanted)
+json_t *network_options(const json_t *live, const json_t *wanted)
 {
 	json_t *options = json_object();
 
@@ -230,11 +232,11 @@ static void observe_body(struct observe *o, struct resource *r, const json_t *li
 	resource_set_field(o->out, r, "enable_ipv6", json_bool(live, "EnableIPv6") ? json_true() : NULL, none);
 	resource_set_field(o->out, r, "labels", labels, none);
 	resource_set_field(o->out, r, "options",
-			   observe_options(json_object_get(live, "Options"), json_object_get(wanted, "options")), none);
+			   network_options(json_object_get(live, "Options"), json_object_get(wanted, "options")), none);
 	if (ipam_driver && *ipam_driver && !str_eq(ipam_driver, "default"))
 		resource_set_field(o->out, r, "ipam_driver", json_string(ipam_driver), none);
 	resource_set_field(o->out, r, "ipam_options",
-			   observe_options(json_object_get(ipam, "Options"), json_object_get(wanted, "ipam_options")),
+			   network_options(json_object_get(ipam, "Options"), json_object_get(wanted, "ipam_options")),
 			   none);
 	if (json_object_get(wanted, "subnets"))
 		resource_set_field(o->out, r, "subnets", observe_subnets(ipam, json_object_get(wanted, "subnets")),

@@ -3,6 +3,7 @@
 
 #include "kinds/cidr.h"
 #include "kinds/cluster.h"
+#include "kinds/network.h"
 #include "kinds/node.h"
 #include "kinds/service/compose.h"
 
@@ -106,9 +107,32 @@ static const char *state_of(const json_t *node)
 	return state ? state : "unknown";
 }
 
+static const char *hostname_of(const json_t *node)
+{
+	return json_string_value(json_path(node, "Description.Hostname"));
+}
+
+/* A host that was installed anew leaves its former entry in the list, down. */
+static bool is_left_over(const json_t *list, const json_t *node)
+{
+	_cleanup_free_ char *address = address_of(node);
+	const char *hostname = hostname_of(node);
+	json_t *other;
+	size_t i;
+
+	if (!hostname || !str_eq(state_of(node), "down"))
+		return false;
+	json_array_foreach ((json_t *)list, i, other) {
+		_cleanup_free_ char *its = address_of(other);
+		if (!str_eq(state_of(other), "down") && str_eq(its, address) && str_eq(hostname_of(other), hostname))
+			return true;
+	}
+	return false;
+}
+
 static void add_node(struct importing *im, json_t *nodes, const json_t *node)
 {
-	const char *hostname = json_string_value(json_path(node, "Description.Hostname"));
+	const char *hostname = hostname_of(node);
 	const char *availability = json_string_value(json_path(node, "Spec.Availability"));
 	const json_t *labels = json_path(node, "Spec.Labels");
 	_cleanup_free_ char *address = address_of(node), *name = xstrdup(hostname ? hostname : json_str(node, "ID"));
@@ -143,7 +167,13 @@ static void add_nodes(struct importing *im)
 			"How the nodes are reached:\nssh:\n  user: …       # who may log in\n  become: true  # sudo -n "
 			"for what needs root");
 	json_array_foreach ((json_t *)list, i, n)
-		add_node(im, nodes, n);
+		if (is_left_over(list, n))
+			comment(im, nodes,
+				"left out: %s, which is down and has the host name and address of %s; if that was its "
+				"former installation, remove it with `docker node rm %s`",
+				json_str(n, "ID"), hostname_of(n), json_str(n, "ID"));
+		else
+			add_node(im, nodes, n);
 	if (json_object_size(nodes) > 0)
 		json_object_set(im->tree, "nodes", nodes);
 	json_decref(nodes);
@@ -324,31 +354,19 @@ static void add_ipam(struct importing *im, json_t *out, const json_t *live)
 	json_decref(config);
 }
 
-static void add_options(json_t *out, const json_t *live)
-{
-	json_t *options = json_object(), *v;
-	const char *key;
-
-	json_object_foreach (json_object_get(live, "Options"), key, v)
-		if (!str_starts(key, "com.docker.network."))
-			json_object_set(options, key, v);
-	if (json_object_size(options) > 0)
-		json_object_set(out, "driver_opts", options);
-	json_decref(options);
-}
-
 static json_t *network_section(struct importing *im, const json_t *live)
 {
 	static const char *const flags[][2] = {
 		{"Attachable", "attachable"}, {"Internal", "internal"}, {"EnableIPv6", "enable_ipv6"}};
 	const json_t *labels = json_object_get(live, "Labels");
-	json_t *out = json_object();
+	json_t *out = json_object(), *options = network_options(json_object_get(live, "Options"), NULL);
 
 	json_set_str(out, "driver", json_str(live, "Driver"));
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
 		if (json_bool(live, flags[i][0]))
 			json_set_bool(out, flags[i][1], true);
-	add_options(out, live);
+	if (options)
+		json_set(out, "driver_opts", options);
 	add_ipam(im, out, live);
 	if (json_object_size(labels) > 0) {
 		json_t *own = json_deep_copy(labels);
