@@ -152,12 +152,6 @@ static char *describe_state(const struct node_id *id, const json_t *info)
 			 told ? ")" : "");
 }
 
-static const char *hostname_of(const json_t *entry)
-{
-	const char *name = json_str(json_object_get(entry, "Description"), "Hostname");
-	return name ? name : "";
-}
-
 /*
  * Other entries with this node's address. With its host name, too, it is what an installation of it was before; else
  * it may be another machine behind the same address.
@@ -171,8 +165,8 @@ static void find_former(const struct roster *r, const struct node_id *id, struct
 		const char *other = json_str(e, "ID");
 		if (!other || e == s->entry || !node_has_address(e, id->address) || claimant(r, other, NULL))
 			continue;
-		_cleanup_free_ char *text = xasprintf("%s, %s", hostname_of(e), node_state(e));
-		if (strcmp(hostname_of(e), hostname_of(s->entry)) == 0) {
+		_cleanup_free_ char *text = xasprintf("%s, %s", node_hostname(e), node_state(e));
+		if (strcmp(node_hostname(e), node_hostname(s->entry)) == 0) {
 			s->former = s->former ? s->former : json_object();
 			json_set_str(s->former, other, text);
 		} else if (!s->note) {
@@ -332,7 +326,7 @@ static char *future_leftovers(const struct observe *o, const struct resource *wa
 	size_t i;
 
 	json_array_foreach (snapshot_get(o->snap, "engine/nodes", NULL), i, e)
-		if (node_has_address(e, json_str(want->body, "address")) && str_eq(hostname_of(e), hostname) &&
+		if (node_has_address(e, json_str(want->body, "address")) && str_eq(node_hostname(e), hostname) &&
 		    !claimant(&roster, json_str(e, "ID"), NULL))
 			str_addf(&s, "%s%s (%s)", s.len ? ", " : "", json_str(e, "ID"), node_state(e));
 	return str_steal(&s);

@@ -30,6 +30,7 @@ enum node_found node_find(const struct snapshot *snap, const struct node_id *wan
 const char *node_address(const json_t *entry); /* that it joined with; "" when not known */
 /* Whether the entry joined with the address; also that of a manager which listens on all. */
 bool node_has_address(const json_t *entry, const char *address);
+const char *node_hostname(const json_t *entry); /* "" when not known */
 /* "down", "ready", … of an entry; "" when not known. */
 const char *node_state(const json_t *entry);
 struct node_id node_id_of(const struct snode *node);

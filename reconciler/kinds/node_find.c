@@ -119,6 +119,12 @@ const char *node_address(const json_t *entry)
 	return addr ? addr : "";
 }
 
+const char *node_hostname(const json_t *entry)
+{
+	const char *name = json_str(json_object_get(entry, "Description"), "Hostname");
+	return name ? name : "";
+}
+
 const char *node_state(const json_t *entry)
 {
 	const char *state = json_str(json_object_get(entry, "Status"), "State");

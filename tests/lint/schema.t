@@ -76,7 +76,8 @@ for name, each in ("the schema", schema), ("the settings' schema", settings):
         invalid = [e.message]
     report(invalid, f"{name} is valid JSON Schema 2020-12")
     report(list(undescribed(each)), f"every property of {name} has a description")
-report(list(errors("examples/secrets/reconcile.yaml", settings)), "the example's settings are valid")
+for path in "examples/secrets/reconcile.yaml", "examples/systemd/reconcile.yaml":
+    report(list(errors(path, settings)), f"the settings in {path} are valid")
 specs = [p for p in sorted(glob.glob("tests/cases/spec/good/*.yaml") + glob.glob("examples/*/cluster*.yaml"))
          if os.path.basename(p) not in NOT_FOR_EDITORS]
 report([] if specs else ["no specs found"], f"there are {len(specs)} specs to look at")

@@ -107,24 +107,19 @@ static const char *state_of(const json_t *node)
 	return state ? state : "unknown";
 }
 
-static const char *hostname_of(const json_t *node)
-{
-	return json_string_value(json_path(node, "Description.Hostname"));
-}
-
 /* A host that was installed anew leaves its former entry in the list, down. */
 static bool is_left_over(const json_t *list, const json_t *node)
 {
 	_cleanup_free_ char *address = address_of(node);
-	const char *hostname = hostname_of(node);
+	const char *hostname = node_hostname(node);
 	json_t *other;
 	size_t i;
 
-	if (!hostname || !str_eq(state_of(node), "down"))
+	if (!*hostname || !str_eq(state_of(node), "down"))
 		return false;
 	json_array_foreach ((json_t *)list, i, other) {
 		_cleanup_free_ char *its = address_of(other);
-		if (!str_eq(state_of(other), "down") && str_eq(its, address) && str_eq(hostname_of(other), hostname))
+		if (!str_eq(state_of(other), "down") && str_eq(its, address) && str_eq(node_hostname(other), hostname))
 			return true;
 	}
 	return false;
@@ -132,15 +127,15 @@ static bool is_left_over(const json_t *list, const json_t *node)
 
 static void add_node(struct importing *im, json_t *nodes, const json_t *node)
 {
-	const char *hostname = hostname_of(node);
+	const char *hostname = node_hostname(node);
 	const char *availability = json_string_value(json_path(node, "Spec.Availability"));
 	const json_t *labels = json_path(node, "Spec.Labels");
-	_cleanup_free_ char *address = address_of(node), *name = xstrdup(hostname ? hostname : json_str(node, "ID"));
+	_cleanup_free_ char *address = address_of(node), *name = xstrdup(*hostname ? hostname : json_str(node, "ID"));
 	json_t *j = json_object();
 
 	if (json_object_get(nodes, name)) {
 		free(name);
-		name = xasprintf("%s-%.8s", hostname ? hostname : "node", json_str(node, "ID"));
+		name = xasprintf("%s-%.8s", *hostname ? hostname : "node", json_str(node, "ID"));
 		comment(im, j, "another node has the same host name; this one is %s", state_of(node));
 	}
 	json_set_str(j, "address", address);
@@ -171,7 +166,7 @@ static void add_nodes(struct importing *im)
 			comment(im, nodes,
 				"left out: %s, which is down and has the host name and address of %s; if that was its "
 				"former installation, remove it with `docker node rm %s`",
-				json_str(n, "ID"), hostname_of(n), json_str(n, "ID"));
+				json_str(n, "ID"), node_hostname(n), json_str(n, "ID"));
 		else
 			add_node(im, nodes, n);
 	if (json_object_size(nodes) > 0)
